@@ -1,0 +1,56 @@
+# Every target does its own set-up and is safe to repeat. `make help` lists them.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DOCS_READY := $(VENV)/.docs-ready
+
+# One thread a process: the tests run in two processes, and a result must not depend on the thread count of
+# whatever machine it is made on. Offline: a test that wants the network fails at once instead of waiting.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+OFFLINE := HF_HUB_OFFLINE=1
+
+.PHONY: help install demo test lint bench bench-jurkat bench-throughput docs clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
+
+install: $(READY) ## the environment in .venv, with what training and development need
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or say make PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+$(DOCS_READY): $(READY)
+	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[docs]'
+	@touch $@
+
+demo: $(READY) ## the whole way on drawn cells, from images to a ranked list
+	$(BIN)/python examples/demo.py
+
+test: $(READY) ## all tests
+	$(ONE_THREAD) $(OFFLINE) $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: $(READY) ## format, lint, types and layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: bench-jurkat bench-throughput ## both benchmarks; they write docs/results/
+
+bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
+	$(BIN)/python benchmarks/jurkat.py
+
+bench-throughput: $(READY) ## training throughput beside a plain PyTorch data set
+	$(BIN)/python benchmarks/throughput.py
+
+docs: $(DOCS_READY) ## the documentation as pages, in site/
+	$(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .import_linter_cache .grimp_cache
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +

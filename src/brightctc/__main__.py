@@ -1,0 +1,5 @@
+"""`python -m brightctc`."""
+
+from brightctc.cli import main
+
+main()

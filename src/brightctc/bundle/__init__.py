@@ -1,0 +1,28 @@
+"""A bundle: a trained model as a folder, complete and immutable, and its runtime on the CPU."""
+
+from brightctc.bundle.about import About, BundleThreshold, PartCounts, Provenance, ValidationCells
+from brightctc.bundle.card import RESEARCH_USE
+from brightctc.bundle.contract import Contract
+from brightctc.bundle.crop_measures import CropMeasures, SampleMeasures
+from brightctc.bundle.folder import WITHDRAWN, Bundle
+from brightctc.bundle.seen import Seen
+from brightctc.bundle.writing import BundleParts, choose, with_threshold, write_bundle
+
+__all__ = [
+    "RESEARCH_USE",
+    "WITHDRAWN",
+    "About",
+    "Bundle",
+    "BundleParts",
+    "BundleThreshold",
+    "Contract",
+    "CropMeasures",
+    "PartCounts",
+    "Provenance",
+    "SampleMeasures",
+    "Seen",
+    "ValidationCells",
+    "choose",
+    "with_threshold",
+    "write_bundle",
+]

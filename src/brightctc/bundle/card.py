@@ -1,0 +1,81 @@
+"""The model card: a bundle's README.md, for the person who was handed the folder."""
+
+from brightctc.bundle.about import About
+
+RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
+
+
+def model_card(about: About) -> str:
+    """The card as Markdown. Counts, never ids; its only figures come from validation cells, and say so."""
+    sections = [
+        f"# {about.name}\n\n{RESEARCH_USE}",
+        f"A brightctc bundle. It scores single-cell images between 0 ({about.classes.negative}) and 1 "
+        f"({about.classes.positive}). A cell called {about.classes.positive} is a candidate until a reader "
+        "confirms it. A score is a rank, not a probability that the cell is what it is called.",
+        f"## Trained on\n\n{_trained_on(about)}",
+        f"## Input\n\n{_input(about)}",
+        f"## Threshold\n\n{_threshold(about)}",
+        f"## Limits\n\n{_limits(about)}",
+        "## Use\n\n```\nbrightctc predict THIS_FOLDER INPUT scores.csv\n```\n\nNo file of this folder may be "
+        "changed: `brightctc` verifies each against the hashes in bundle.json and refuses an altered bundle.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _trained_on(about: About) -> str:
+    provenance = about.provenance
+    rows = [
+        f"| {part} | {counts.positive} | {counts.negative} | {counts.donors or 'not known'} |"
+        for part, counts in provenance.counts.items()
+    ]
+    head = f"| part | {about.classes.positive} | {about.classes.negative} | donors |\n|---|---|---|---|\n"
+    lines = [
+        f"Cohort `{provenance.cohort}`, split by `{provenance.split_by}`, seed {provenance.seed}.",
+        head + "\n".join(rows),
+        f"Network `{about.recipe['backbone']['name']}`, recipe {about.recipe_hash}"
+        + (f", derived from bundle {about.parent}." if about.parent else "."),
+    ]
+    return "\n\n".join(lines)
+
+
+def _input(about: About) -> str:
+    contract = about.contract
+    depth = "floating point" if contract.bit_depth is None else f"{contract.bit_depth} bits in use"
+    pixel = "not known" if contract.pixel_size is None else f"{contract.pixel_size} µm"
+    return "\n".join(
+        [
+            f"- channels: {', '.join(about.channels)}",
+            f"- pixels: {', '.join(contract.dtypes)}, {depth}; pixel size {pixel}",
+            f"- crops: {contract.height} px high, {contract.width} px wide",
+            f"- background {contract.background}; mean {contract.mean}",
+            f"- contrast (sd / mean) {contract.contrast}",
+            "",
+            f"Ranges: 1st to 99th percentile of {contract.cells} training cells. `predict` warns where a "
+            "sample leaves them; what the network does there was not measured.",
+        ]
+    )
+
+
+def _threshold(about: About) -> str:
+    threshold, cells = about.threshold, about.validation
+    called = [logit >= threshold.logit for logit in cells.logit]
+    true = sum(call and positive for call, positive in zip(called, cells.positive, strict=True))
+    return (
+        f"Score {threshold.score:.4f} (logit {threshold.logit:.4f}, {threshold.precision}), chosen by `"
+        f"{threshold.policy}` on the validation cells alone, then frozen. Of those same {len(cells.logit)} "
+        f"cells it calls {sum(called)} {about.classes.positive}, among them {true} of the "
+        f"{sum(cells.positive)} that are. These figures are from validation: they chose the threshold and "
+        "flatter it. `brightctc evaluate` measures on cells that the bundle has not seen."
+    )
+
+
+def _limits(about: About) -> str:
+    limits = [
+        "not calibrated: scores rank cells and are not odds"
+        if about.temperature is None
+        else "calibrated on the validation cells; not promised for patients where those were cell lines",
+        "not measured on other instruments, stains, cancer types and cell lines than it was trained on",
+        *about.warnings,
+        *(f"assumed: {assumption}" for assumption in about.provenance.assumptions),
+    ]
+    return "\n".join(f"- {limit}" for limit in limits)

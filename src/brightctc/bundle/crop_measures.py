@@ -1,0 +1,78 @@
+"""What the input contract looks at in a crop, and the same gathered over a sample."""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from brightctc.preprocess import border_median
+
+RANGES = {
+    "height": "crop height (px)",
+    "width": "crop width (px)",
+    "background": "background level",
+    "mean": "mean intensity",
+    "contrast": "contrast (sd / mean)",
+}
+
+
+@dataclass(frozen=True)
+class CropMeasures:
+    """What the contract looks at in one crop.
+
+    height, width: px. dtype: numpy's name. low, top: smallest and largest value. at_top: share of the pixels
+    at `top`. background: median of the border ring, in the crop's own units. mean: of all pixels.
+    contrast: sd / |mean|.
+    """
+
+    height: int
+    width: int
+    dtype: str
+    low: float
+    top: float
+    at_top: float
+    background: float
+    mean: float
+    contrast: float
+
+    @classmethod
+    def of(cls, crop: np.ndarray) -> Self:
+        """Measure a 2-D crop (uint8, uint16 or float32)."""
+        mean, top = float(crop.mean(dtype=np.float64)), crop.max()
+        sd = float(crop.std(dtype=np.float64))
+        return cls(
+            height=crop.shape[0],
+            width=crop.shape[1],
+            dtype=crop.dtype.name,
+            low=float(crop.min()),
+            top=float(top),
+            at_top=float(np.count_nonzero(crop == top)) / crop.size,
+            background=border_median(crop),
+            mean=mean,
+            contrast=sd / abs(mean) if mean else 0.0,
+        )
+
+
+@dataclass
+class SampleMeasures:
+    """The measures of many crops of one sample, gathered one by one; 48 bytes a crop.
+
+    columns: per name of a CropMeasures figure its values. dtypes, pixel_sizes: how many crops have which.
+    """
+
+    columns: dict[str, array] = field(default_factory=lambda: {name: array("d") for name in (*RANGES, "top")})
+    dtypes: Counter[str] = field(default_factory=Counter)
+    pixel_sizes: Counter[float | None] = field(default_factory=Counter)
+
+    def add(self, measures: CropMeasures, pixel_size_um: float | None) -> None:
+        """Take in one crop."""
+        for name, values in self.columns.items():
+            values.append(getattr(measures, name))
+        self.dtypes[measures.dtype] += 1
+        self.pixel_sizes[pixel_size_um] += 1
+
+    def column(self, name: str) -> np.ndarray:
+        """The values of one figure: float64 (n,)."""
+        return np.array(self.columns[name], dtype=np.float64)

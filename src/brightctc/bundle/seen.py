@@ -1,0 +1,116 @@
+"""Which cells and donors a bundle was trained or chosen on, as salted hashes: it can be asked, not read."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import polars as pl
+
+from brightctc import files
+from brightctc.errors import UserError
+
+FORMAT_VERSION = 1
+FILE_NAME = "seen.json"
+SeenPart = Literal["train", "validation"]
+_PARTS: tuple[SeenPart, ...] = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Hashes of the cell ids and donor ids of the training and validation parts.
+
+    The salt makes the hashes of two bundles incomparable. It lies beside the hashes, so it can't keep anybody
+    from trying a list of ids that they already have, and need not be secret: it is derived from the ids and
+    the seed instead of drawn, so that the same run writes the same bytes.
+    """
+
+    salt: str
+    cells: dict[SeenPart, frozenset[str]]
+    donors: dict[SeenPart, frozenset[str]]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        train_cells: Iterable[str],
+        validation_cells: Iterable[str],
+        train_donors: Iterable[str | None] = (),
+        validation_donors: Iterable[str | None] = (),
+        seed: int = 0,
+    ) -> Self:
+        """Hash the ids; donors may repeat and may be None (unknown: left out)."""
+        cells = {"train": set(train_cells), "validation": set(validation_cells)}
+        donors = {"train": _known(train_donors), "validation": _known(validation_donors)}
+        salt = hashlib.blake2b(str(seed).encode(), digest_size=16)
+        for identifier in sorted(set().union(*cells.values())):
+            salt.update(b"\0" + identifier.encode())
+        key = salt.hexdigest()
+        return cls(
+            key,
+            {part: frozenset(_hash(key, "cell", i) for i in cells[part]) for part in _PARTS},
+            {part: frozenset(_hash(key, "donor", i) for i in donors[part]) for part in _PARTS},
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read `seen.json`. Raises UserError where it is missing, malformed or of another format."""
+        values = files.read_json(path, format_version=FORMAT_VERSION)
+        try:
+            cells: dict[SeenPart, frozenset[str]] = {part: frozenset(values["cells"][part]) for part in _PARTS}
+            donors: dict[SeenPart, frozenset[str]] = {part: frozenset(values["donors"][part]) for part in _PARTS}
+            return cls(bytes.fromhex(values["salt"]).hex(), cells, donors)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"this list of seen cells is malformed: {error}", path, "restore the bundle") from None
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of `seen.json`; hashes sorted, so that their order tells nothing."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "salt": self.salt,
+            "cells": {part: sorted(self.cells[part]) for part in _PARTS},
+            "donors": {part: sorted(self.donors[part]) for part in _PARTS},
+        }
+
+    def part_of_cell(self, cell_id: str) -> SeenPart | None:
+        """The part this cell was in, or None where the bundle has not seen it."""
+        return self._part(self.cells, _hash(self.salt, "cell", cell_id))
+
+    def part_of_donor(self, donor_id: str | None) -> SeenPart | None:
+        """The part this donor was in (train where in both), or None; an unknown donor was not seen."""
+        return None if donor_id is None else self._part(self.donors, _hash(self.salt, "donor", donor_id))
+
+    def has_cell(self, cell_id: str) -> bool:
+        """Was this cell in the training or validation part?"""
+        return self.part_of_cell(cell_id) is not None
+
+    def has_donor(self, donor_id: str | None) -> bool:
+        """Had this donor cells in the training or validation part? False for None."""
+        return self.part_of_donor(donor_id) is not None
+
+    def has_cells(self, cell_ids: Iterable[str]) -> np.ndarray:
+        """`has_cell` for each of n ids: bool (n,)."""
+        return np.array([self.has_cell(identifier) for identifier in cell_ids], dtype=bool)
+
+    def has_donors(self, donor_ids: Iterable[str | None]) -> np.ndarray:
+        """`has_donor` for each of n ids: bool (n,). Each distinct id is hashed once."""
+        ids = pl.Series(list(donor_ids), dtype=pl.String)
+        known = {identifier: self.has_donor(identifier) for identifier in ids.unique()}
+        return np.array([known[identifier] for identifier in ids], dtype=bool)
+
+    @staticmethod
+    def _part(hashes: dict[SeenPart, frozenset[str]], wanted: str) -> SeenPart | None:
+        return next((part for part in _PARTS if wanted in hashes[part]), None)
+
+
+def _hash(salt: str, kind: str, identifier: str) -> str:
+    # 80 bits: a million cells asked of a million hashes meet by chance less than once in 10^11 runs
+    return hashlib.blake2b(
+        identifier.encode(), key=bytes.fromhex(salt), person=kind.encode(), digest_size=10
+    ).hexdigest()
+
+
+def _known(identifiers: Iterable[str | None]) -> set[str]:
+    return {identifier for identifier in identifiers if identifier is not None}

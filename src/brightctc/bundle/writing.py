@@ -1,0 +1,118 @@
+"""Writing a bundle: whole or not at all, from a training or from another bundle."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from brightctc import files
+from brightctc.bundle.about import About, BundleThreshold, Provenance, ValidationCells
+from brightctc.bundle.card import model_card
+from brightctc.bundle.contract import Contract
+from brightctc.bundle.folder import ABOUT, CARD, MODEL, SEEN, WEIGHTS, Bundle
+from brightctc.bundle.seen import Seen
+from brightctc.cohort.folder import Classes
+from brightctc.metrics import Threshold, choose_threshold
+from brightctc.preprocess import Preparation
+from brightctc.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class BundleParts:
+    """What a bundle is made of beside the network: what `bundle.json`, `seen.json` and the model card tell.
+
+    threshold: chosen on `validation` with the exported float32 network.
+    temperature: None where not calibrated.
+    parity: largest |score difference| between the trained network and the exported one.
+    """
+
+    name: str
+    classes: Classes
+    preparation: Preparation
+    threshold: Threshold | BundleThreshold
+    validation: ValidationCells
+    contract: Contract
+    recipe: Recipe
+    provenance: Provenance
+    seen: Seen
+    temperature: float | None = None
+    parity: float | None = None
+    parent: str | None = None
+
+
+def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundleParts, overwrite: bool = False) -> Bundle:
+    """Write a bundle folder, whole or not at all, and read it back verified.
+
+    onnx: the network with one input, float32 (n, channels, size, size), and the outputs `logit` (n,),
+    `embedding` (n, d) and `activation_map` (n, h, w), without external data. weights: safetensors.
+    """
+    content = {
+        MODEL: onnx,
+        WEIGHTS: weights,
+        SEEN: (json.dumps(parts.seen.to_json(), indent=1) + "\n").encode(),
+    }
+    about = About(
+        name=parts.name,
+        classes=parts.classes,
+        channels=parts.preparation.channels,
+        preparation=parts.preparation,
+        threshold=_recorded(parts.threshold),
+        temperature=parts.temperature,
+        contract=parts.contract,
+        recipe=parts.recipe.model_dump(mode="json"),
+        recipe_hash=parts.recipe.hash,
+        provenance=parts.provenance,
+        parent=parts.parent,
+        parity=parts.parity,
+        files={},
+        validation=parts.validation,
+    )
+    return _write(Path(folder), about, content, overwrite)
+
+
+def with_threshold(bundle: Bundle, policy: str, folder: Path) -> Bundle:
+    """Write a new bundle that differs in its threshold alone and names `bundle` as its parent.
+
+    policy: as in `metrics.choose_threshold`; chosen on the bundle's own validation cells.
+    """
+    threshold = _recorded(choose(bundle, policy))
+    about = bundle.about.model_copy(update={"threshold": threshold, "parent": bundle.hash})
+    return _write(Path(folder), about, {name: bundle.bytes_of(name) for name in (MODEL, WEIGHTS, SEEN)}, False)
+
+
+def choose(bundle: Bundle, policy: str) -> Threshold:
+    """The threshold that `policy` gives on the bundle's validation cells. UserError for an unknown policy."""
+    cells = bundle.about.validation
+    found = choose_threshold(
+        np.array(cells.logit),
+        np.array(cells.positive, dtype=bool),
+        policy,
+        donors=cells.donors,
+        samples=cells.samples,
+    )
+    return replace(found, score=float(bundle.score(np.array(found.logit))))
+
+
+def _write(folder: Path, about: About, content: Mapping[str, bytes], overwrite: bool) -> Bundle:
+    content = {**content, CARD: model_card(about).encode()}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())}
+    about = About.model_validate(about.model_copy(update={"files": hashes}).model_dump())
+    with files.new_folder(folder, overwrite=overwrite) as beside:
+        for name, data in content.items():
+            (beside / name).write_bytes(data)
+        (beside / ABOUT).write_text(about.to_text(), encoding="utf-8")
+    return Bundle.read(folder)
+
+
+def _recorded(threshold: Threshold | BundleThreshold) -> BundleThreshold:
+    if isinstance(threshold, BundleThreshold):
+        return threshold
+    return BundleThreshold(
+        policy=threshold.policy,
+        logit=threshold.logit,
+        score=threshold.score,
+        warnings=tuple(threshold.warnings),
+    )

@@ -1,0 +1,63 @@
+"""Collects the commands and turns a UserError into one screen: what, where, fix."""
+
+import sys
+from importlib import import_module
+
+import typer
+from rich.console import Console
+
+from brightctc.errors import UserError
+
+# command → its module in brightctc.cli; modules import their library inside the command, so that --help is quick
+COMMANDS = {
+    "import": "importing",
+    "check": "check",
+    "split": "split",
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+    "withdraw": "withdraw",
+    "doctor": "doctor",
+}
+
+app = typer.Typer(
+    name="brightctc",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Find circulating tumour cells among leukocytes in bright-field single-cell images.\n\n"
+    "For Research Use Only. Not for use in diagnostic procedures.",
+)
+for _name, _module in COMMANDS.items():
+    app.command(_name)(import_module(f"brightctc.cli.{_module}").command)
+
+
+def main() -> None:
+    """Entry point. Exit codes: 0 done, 1 the user can fix it, 2 wrong usage."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(args=arguments, prog_name="brightctc")
+    except UserError as error:
+        if debug:
+            raise
+        show_error(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; nothing half written is left behind")
+        sys.exit(130)
+
+
+def show_error(error: UserError) -> None:
+    """Print what, where and the fix to standard error."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"[bold red]error:[/] {_plain(error.what)}")
+    if error.where:
+        console.print(f"  where: {_plain(error.where)}")
+    if error.fix:
+        console.print(f"  fix:   {_plain(error.fix)}")
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,81 @@
+"""`brightctc predict`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brightctc.cli.console import Json, Overwrite, Printer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from brightctc.predict import PredictResult
+
+_SAMPLES = 20  # rows of the table by sample; the scores have them all
+
+
+def command(
+    bundle: Annotated[Path, typer.Argument(help="The trained model: RUN/bundle.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A cohort, a folder of images, or one image file.")],
+    scores: Annotated[Path, typer.Argument(help="The table to write: .csv or .parquet.")],
+    threshold: Annotated[
+        str | None,
+        typer.Option(help="f1, recall=0.95, budget=200 (looks a sample) or top=200. Without: the bundle's own."),
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="File names of a plain folder: '{sample_id}/{cell_id}_{channel}.tif'.")
+    ] = None,
+    bright_field: Annotated[str | None, typer.Option(help="What {channel} says for bright field, e.g. BF.")] = None,
+    dapi: Annotated[
+        str | None, typer.Option(help="What {channel} says for DAPI; for a bundle of two channels.")
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Score and rank the cells of a new sample."""
+    from brightctc.predict import predict
+
+    printer = Printer(json)
+    with printer.progress() as progress:
+        result = predict(
+            bundle,
+            source,
+            scores,
+            threshold=threshold,
+            pattern=pattern,
+            bright_field=bright_field,
+            dapi=dapi,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _show(printer, result)
+    printer.done(result.summary())
+
+
+def _show(printer: Printer, result: "PredictResult") -> None:
+    candidates = result.calls[result.positive]
+    printer.say(
+        f"{result.table.height} cells: {candidates} candidates ({result.positive}), {result.calls['unreadable']} "
+        f"unreadable; threshold {_level(result)}"
+    )
+    columns = ["rank", "cell_id", "score", "call", "flags"]
+    top = result.top.with_columns(result.top["score"].round(4))
+    printer.table(columns, _rows(top.select(columns)), title=f"the {top.height} highest scores")
+    samples = result.samples
+    if samples.height > 1:
+        printer.table(samples.columns, _rows(samples.head(_SAMPLES)), title="by sample")
+        if samples.height > _SAMPLES:
+            printer.say(f"… and {samples.height - _SAMPLES} more samples")
+    printer.warn(result.warnings)
+    printer.say(f"wrote {result.scores} and {result.meta.name}")
+    printer.say("a candidate is a cell to look at; For Research Use Only. Not for use in diagnostic procedures.")
+
+
+def _level(result: "PredictResult") -> str:
+    rule = result.threshold
+    return rule.policy if rule.score is None else f"{rule.policy} (score {rule.score:.4f})"
+
+
+def _rows(table: "pl.DataFrame") -> list[list[object]]:
+    return [list(row) for row in table.iter_rows()]

@@ -1,0 +1,72 @@
+"""`brightctc train`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brightctc.cli.console import Json, Overwrite, Printer
+from brightctc.errors import UserError
+
+
+def command(
+    cohort: Annotated[Path, typer.Argument(help="The cohort folder, checked and split.")],
+    run: Annotated[Path, typer.Argument(help="Folder for the run; RUN/bundle will be the model.")],
+    recipe: Annotated[
+        str, typer.Option(help="A built-in recipe (default, paper) or a YAML file.", show_default=True)
+    ] = "default",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting: section.name=value. May be repeated."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of first weights, order and augmentation.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the arithmetic [default: all cores].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads that decode images.")] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Train a network on a cohort; RUN/bundle is the model."""
+    printer = Printer(json)
+    try:
+        from brightctc.learn import train
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"training needs {error.name}, which is not installed",
+            "this Python environment",
+            "pip install 'brightctc[train]'",
+        ) from None
+
+    with printer.progress() as progress:
+        result = train(
+            cohort,
+            run,
+            recipe=recipe,
+            settings=settings or (),
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            threads=threads,
+            workers=workers,
+            progress=progress,
+        )
+    kept = next(row for row in result.history if row["kept"])
+    printer.table(
+        ["epoch", "steps", "training loss", "validation loss", "validation F1", ""],
+        [
+            [
+                row["epoch"],
+                row["steps"],
+                f"{row['train_loss']:.4f}",
+                f"{row['validation_loss']:.4f}",
+                f"{row['validation_f1']:.3f}",
+                "kept" if row["kept"] else "",
+            ]
+            for row in result.history[-5:] + ([kept] if kept not in result.history[-5:] else [])
+        ],
+    )
+    printer.warn(result.warnings)
+    printer.say(f"threshold {result.bundle.threshold.score:.3f} (largest F1 on validation cells)")
+    printer.say(f"model: {result.bundle.folder}")
+    printer.say(f"next:  brightctc evaluate {result.bundle.folder} {cohort} OUT")
+    printer.done(result.summary())

@@ -1,0 +1,41 @@
+"""Cohorts: folders with `cells.csv`, made from an instrument's export; and the one reader of image files."""
+
+from brightctc.cohort.folder import (
+    Classes,
+    Cohort,
+    CohortFile,
+    SplitFile,
+    read_cells,
+    write_cohort,
+    write_split,
+)
+from brightctc.cohort.images import (
+    IMAGE_SUFFIXES,
+    MAX_SIDE,
+    MIN_SIDE,
+    ImageFault,
+    find_images,
+    read_image,
+    read_images,
+    write_image,
+)
+from brightctc.cohort.pattern import FilePattern
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAX_SIDE",
+    "MIN_SIDE",
+    "Classes",
+    "Cohort",
+    "CohortFile",
+    "FilePattern",
+    "ImageFault",
+    "SplitFile",
+    "find_images",
+    "read_cells",
+    "read_image",
+    "read_images",
+    "write_cohort",
+    "write_image",
+    "write_split",
+]

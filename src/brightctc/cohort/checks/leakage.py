@@ -1,0 +1,123 @@
+"""Problems of leakage: the same pixels twice, and donors or samples in more than one part."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from brightctc.cohort.checks import fingerprints
+from brightctc.cohort.checks.crops import CHANNELS, Crops, ids
+from brightctc.cohort.checks.problems import MOST_EXAMPLES, Problem, found, plural
+from brightctc.cohort.folder import Cohort
+
+_KEPT_APART = ("train", "validation", "test", "sealed")
+_REMOVE = "keep one of each and leave the others out, then import and split again"
+
+
+def leakage_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
+    """Copies among the bright-field images, copies among the DAPI images, donors and samples in two parts."""
+    exact = _exact_groups(crops, CHANNELS[0])
+    yield from _copies(cohort, exact, "same_pixels", "the same bright-field pixels")
+    yield from _copies(cohort, _near_groups(crops, exact), "near_pixels", "nearly the same bright-field pixels")
+    known = {frozenset(group) for group in exact}
+    dapi = [group for group in _exact_groups(crops, CHANNELS[1]) if frozenset(group) not in known]
+    yield from _copies(cohort, dapi, "same_dapi", "the same DAPI pixels")
+    yield from _in_two_parts(cohort)
+
+
+def _exact_groups(crops: Crops, channel: str) -> list[list[int]]:
+    """Rows with identical pixels; constant images are alike without being copies."""
+    groups = (
+        crops.images.filter(
+            pl.col("fault").is_null() & (pl.col("channel") == channel) & (pl.col("low") < pl.col("high"))
+        )
+        .group_by("hash", maintain_order=True)
+        .agg("row")
+        .filter(pl.col("row").list.len() > 1)
+    )
+    return groups["row"].to_list()
+
+
+def _near_groups(crops: Crops, exact: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Rows with nearly the same pixels, one row standing for its exact copies."""
+    thumbnails = crops.thumbnails.copy()
+    for group in exact:
+        thumbnails[group[1:]] = np.nan
+    return _joined(fingerprints.near_pairs(thumbnails, crops.details))
+
+
+def _joined(pairs: np.ndarray) -> list[list[int]]:
+    """Groups of rows that hang together by pairs."""
+    leader: dict[int, int] = {}
+
+    def lead(row: int) -> int:
+        while leader.setdefault(row, row) != row:
+            leader[row] = leader[leader[row]]
+            row = leader[row]
+        return row
+
+    for first, second in pairs.tolist():
+        leader[lead(second)] = lead(first)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for row in sorted(leader):
+        groups[lead(row)].append(row)
+    return list(groups.values())
+
+
+def _copies(cohort: Cohort, groups: Sequence[Sequence[int]], kind: str, words: str) -> Iterator[Problem]:
+    """Copies within a part, and copies that reach across parts."""
+    parts = cohort.cells["part"] if "part" in cohort.cells.columns else None
+    across, within = [], []
+    for group in groups:
+        held = set() if parts is None else set(parts.gather(list(group)))
+        (across if len(held) > 1 else within).append(group)
+    if across:
+        yield _copied(
+            cohort, across, f"{kind}_in_two_parts", f"{words} in two parts: figures on them are worthless", "error"
+        )
+    if within:
+        severity = "warning" if kind == "near_pixels" else "error"
+        yield _copied(cohort, within, kind, f"{words} under two or more ids", severity)
+
+
+def _copied(cohort: Cohort, groups: Sequence[Sequence[int]], kind: str, words: str, severity: str) -> Problem:
+    cells = sum(len(group) for group in groups)
+    return Problem(
+        kind,
+        "error" if severity == "error" else "warning",
+        cells,
+        tuple(" = ".join(ids(cohort, group[:2])) for group in groups[:MOST_EXAMPLES]),
+        f"{plural(cells, 'cell')} in {plural(len(groups), 'group')} with {words}",
+        _REMOVE if kind != "same_dapi" else "check the DAPI files' names against their cells, and import again",
+    )
+
+
+def _in_two_parts(cohort: Cohort) -> Iterator[Problem]:
+    """Donors and samples whose cells stand in more than one of train, validation, test and sealed."""
+    if cohort.split is None:
+        return
+    cells = cohort.cells.filter(pl.col("part").is_in(_KEPT_APART))
+    names = {"donor_id": "donor", "sample_id": "sample"}
+    several = [name for name in names if name in cells.columns and cells[name].drop_nulls().n_unique() > 1]
+    for column in several:
+        spread = (
+            cells.drop_nulls(column).group_by(column).agg(pl.col("part").n_unique()).filter(pl.col("part") > 1)
+        )
+        if spread.height:
+            yield found(
+                f"{names[column]}_in_two_parts",
+                "error",
+                spread[column].sort(),
+                f"{plural(spread.height, names[column])} with cells in more than one part: the figures would "
+                "measure how well cells of known people are recognised",
+                f"split again: brightctc split {cohort.root} --overwrite",
+            )
+    if cohort.split.by != "donor_id":
+        yield found(
+            "not_split_by_donor",
+            "warning",
+            (cohort.split.by,),
+            f"split by {cohort.split.by}, not by donor: figures are not for new patients",
+            "add donor_id to the cells and split again",
+        )

@@ -1,0 +1,181 @@
+"""A cohort: the folder with `cells.csv`, `splits.csv` and `cohort.yaml`, read into one object."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from brightctc import files
+from brightctc.errors import UserError
+
+FORMAT_VERSION = 1
+PARTS = ("train", "validation", "test", "pool", "sealed")
+TEXT_COLUMNS = (
+    "cell_id", "bright_field", "dapi", "label", "label_source", "sample_id", "donor_id", "origin", "cell_line",
+    "cancer_type", "site", "instrument", "cartridge_id", "instrument_cell_id", "selected_by",
+)  # fmt: skip
+NUMBER_COLUMNS = ("x", "y", "pixel_size_um", "blood_volume_ml", "fraction_imaged")
+
+
+class Classes(BaseModel):
+    """The two class names as they stand in `cells.csv`'s column `label`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    negative: str
+    positive: str
+
+
+class CohortFile(BaseModel):
+    """`cohort.yaml`. provenance: how the cohort was made (command, export folder, pattern, table, counts)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str
+    classes: Classes | None
+    channels: tuple[str, ...]
+    pixel_size_um: float | None = None
+    provenance: dict[str, Any] = {}
+
+
+class SplitFile(BaseModel):
+    """`splits.json`, beside `splits.csv`: how the parts were made.
+
+    by: the column whose values stay together (`donor_id`, `sample_id` or `cell_id`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format_version: Literal[1] = FORMAT_VERSION
+    by: str
+    settings: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cells and what is known of them.
+
+    cells: a row a cell, in the order of `cells.csv`; columns as design-documented, plus `part` where the cohort
+           is split. `label` is a class name or null.
+    """
+
+    root: Path
+    cells: pl.DataFrame
+    about: CohortFile
+    split: SplitFile | None = None
+
+    @classmethod
+    def read(cls, root: Path, *, with_split: bool = True) -> Self:
+        """Read a cohort folder. Raises UserError where a file is missing, malformed or of another format.
+
+        with_split: False leaves the parts unread, as where they are to be made anew or do not fit any more.
+        """
+        root = Path(root)
+        if not root.is_dir():
+            raise UserError(
+                "there is no cohort folder here", root, "make one with: brightctc import EXPORT COHORT …"
+            )
+        about = _model(CohortFile, files.read_yaml(root / "cohort.yaml", format_version=FORMAT_VERSION), root)
+        cells = read_cells(root / "cells.csv")
+        split = None
+        if with_split and (root / "splits.csv").is_file():
+            parts = read_cells(root / "splits.csv", needed=("cell_id", "part"))
+            cells = _with_parts(cells, parts, root / "splits.csv")
+            split = _model(
+                SplitFile, files.read_json(root / "splits.json", format_version=FORMAT_VERSION), root
+            )
+        return cls(root, cells, about, split)
+
+    @property
+    def classes(self) -> Classes:
+        """Class names; a UserError where the cohort has no labels."""
+        if self.about.classes is None:
+            raise UserError(
+                "this cohort has no classes", self.root, "import it with --label, --positive and --negative"
+            )
+        return self.about.classes
+
+    def part(self, name: str) -> pl.DataFrame:
+        """The rows of one part; a UserError where the cohort is not split or the part is empty."""
+        if "part" not in self.cells.columns:
+            raise UserError("this cohort is not split yet", self.root, f"run: brightctc split {self.root}")
+        rows = self.cells.filter(pl.col("part") == name)
+        if rows.is_empty():
+            raise UserError(f"the part {name!r} has no cells", self.root / "splits.csv", "split again")
+        return rows
+
+    def path(self, image: str) -> Path:
+        """The file of an image column's value: relative to the cohort, or absolute."""
+        return self.root / image
+
+    def paths(self, rows: pl.DataFrame, channel: str) -> list[Path | None]:
+        """Per row the image file of `bright_field` or `dapi`; None where the row has none."""
+        if channel not in rows.columns:
+            return [None] * rows.height
+        return [None if value is None else self.path(value) for value in rows[channel]]
+
+    def positive(self, rows: pl.DataFrame) -> pl.Series:
+        """Boolean series: is the row's label the positive class; null where unlabelled."""
+        return rows["label"] == self.classes.positive
+
+
+def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")) -> pl.DataFrame:
+    """Read `cells.csv`-like tables: known text columns as text, known numbers as floats, the rest inferred."""
+    try:
+        table = pl.read_csv(
+            path,
+            schema_overrides={
+                **dict.fromkeys(TEXT_COLUMNS, pl.String),
+                **dict.fromkeys(NUMBER_COLUMNS, pl.Float64),
+            },
+            infer_schema_length=None,
+        )
+    except FileNotFoundError:
+        raise UserError("this file is missing", path, "import the cohort again") from None
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"this table can't be read: {str(error).splitlines()[0]}", path, "restore the file"
+        ) from None
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise UserError(f"column {missing[0]!r} is missing", path, "restore the file, or import again")
+    return table
+
+
+def write_cohort(folder: Path, cells: pl.DataFrame, about: CohortFile) -> None:
+    """Write `cells.csv` and `cohort.yaml` into an existing folder (which the caller makes whole)."""
+    with files.new_file(folder / "cells.csv") as path:
+        cells.write_csv(path)
+    text = yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    files.write_text(folder / "cohort.yaml", text)
+
+
+def write_split(root: Path, parts: pl.DataFrame, about: SplitFile) -> None:
+    """Write `splits.csv` (cell_id, part) and `splits.json` into a cohort."""
+    files.write_json(root / "splits.json", about.model_dump(mode="json"))
+    with files.new_file(root / "splits.csv") as path:
+        parts.select("cell_id", "part").write_csv(path)
+
+
+def _with_parts(cells: pl.DataFrame, parts: pl.DataFrame, where: Path) -> pl.DataFrame:
+    unknown = set(parts["part"].unique()) - set(PARTS)
+    if unknown:
+        raise UserError(f"unknown part {sorted(map(str, unknown))[0]!r}", where, "split again")
+    if parts["cell_id"].n_unique() != parts.height or set(parts["cell_id"]) != set(cells["cell_id"]):
+        raise UserError(
+            "the split does not list every cell exactly once", where, "split again: brightctc split COHORT"
+        )
+    return cells.drop("part", strict=False).join(
+        parts.select("cell_id", "part"), on="cell_id", how="left", maintain_order="left"
+    )
+
+
+def _model(model: type[BaseModel], values: Any, where: Path) -> Any:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(step) for step in fault["loc"])
+        raise UserError(f"{key}: {fault['msg']}", where, "restore the file, or import again") from None

@@ -1,0 +1,27 @@
+"""The one kind of error a user sees: what is wrong, where, and how to mend it."""
+
+
+class UserError(Exception):
+    """Something the user can fix. The command line prints it on one screen, without a traceback.
+
+    what:  one sentence, what is wrong.
+    where: the file, column, cell or setting it is wrong in.
+    fix:   what to do about it.
+    """
+
+    def __init__(self, what: str, where: object = None, fix: str | None = None):
+        self.what = what
+        self.where = None if where is None else str(where)
+        self.fix = fix
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"where: {self.where}")
+        if self.fix:
+            lines.append(f"fix: {self.fix}")
+        return "\n".join(lines)
+
+    def __reduce__(self):
+        return (UserError, (self.what, self.where, self.fix))

@@ -1,0 +1,118 @@
+"""What may be said of figures measured on these cells: who was resampled, and the stamps they carry."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import polars as pl
+
+from brightctc.bundle import Bundle
+from brightctc.cohort import Cohort
+from brightctc.errors import UserError
+from brightctc.metrics.intervals import Unit
+
+ALL = "all"  # every cell of a cohort, split or not; for one that the bundle has not seen
+SEEN_PARTS = ("train", "validation")
+UNITS: dict[str, Unit] = {"donor_id": "donor", "sample_id": "sample", "cell_id": "cell"}
+SEEN = "seen in training"
+CELLS_ONLY = "cells and seeds only; not for new patients"
+SAMPLES_ONLY = "not for new patients"
+CONTROL = "negative control: DAPI images"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the figures of a part speak of.
+
+    part: train, validation, test, pool, sealed or all. channel: bright_field, or dapi for the negative control.
+    split_by: the column whose values stay together in the split. by: the column that is resampled whole.
+    stamps: words that stand beside every figure. warnings: what a reader should hear first.
+    """
+
+    part: str
+    channel: str
+    split_by: str
+    by: str
+    stamps: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def unit(self) -> Unit:
+        """What is resampled whole: donor, sample or cell."""
+        return UNITS[self.by]
+
+
+def claim_of(bundle: Bundle, cohort: Cohort, cells: pl.DataFrame, part: str, channel: str, by: str | None) -> Claim:
+    """Decide what figures of `cells` may claim, and refuse what they may not.
+
+    Raises UserError for an unknown `by`, and where the bundle has seen cells of the part, or (unless the figures
+    are about samples or cells alone) its donors, in training or validation.
+    """
+    resampled = _resampled(cohort, cells, part, by)
+    split_by = cohort.split.by if cohort.split is not None and part != ALL else resampled
+    stamps, warnings = [], []
+    if part in SEEN_PARTS:
+        stamps.append(SEEN)
+    else:
+        _refuse_seen(bundle, cells, resampled)
+        if resampled == "donor_id" and not any(bundle.seen.donors.values()):
+            warnings.append(
+                "the bundle does not know the donors it was trained on: that these are others can't be checked"
+            )
+    kept = {resampled} if any(bundle.seen.donors.values()) else {resampled, split_by}
+    if "cell_id" in kept:
+        stamps.append(CELLS_ONLY)
+    elif "sample_id" in kept:
+        stamps.append(SAMPLES_ONLY)
+    if channel == "dapi":
+        stamps.append(CONTROL)
+    if part == "sealed":
+        warnings.append("the sealed part was opened: it is meant to be scored once, after every choice is made")
+    return Claim(part, channel, split_by, resampled, tuple(stamps), tuple(warnings))
+
+
+def groups(cells: pl.DataFrame, by: str) -> list[Hashable]:
+    """Per cell what it is resampled with: its donor; where unknown its sample; where unknown itself."""
+    columns = {"donor_id": ("donor_id", "sample_id"), "sample_id": ("sample_id",), "cell_id": ()}[by]
+    known = [column for column in (*columns, "cell_id") if column in cells.columns]
+    return [
+        next((column, value) for column, value in zip(known, row, strict=True) if value is not None)
+        for row in cells.select(known).iter_rows()
+    ]
+
+
+def _resampled(cohort: Cohort, cells: pl.DataFrame, part: str, by: str | None) -> str:
+    if by is not None and by not in UNITS:
+        raise UserError(f"figures can't be resampled by {by!r}", "--by", f"use one of {', '.join(UNITS)}")
+    known = [name for name in UNITS if name in cells.columns and cells[name].null_count() < cells.height]
+    if by is not None and by not in known:
+        raise UserError(
+            f"no cell of the part {part!r} has a {by}", cohort.root, f"use --by {known[0]}, or import with it"
+        )
+    if by is not None:
+        return by
+    if cohort.split is not None and part != ALL:
+        return cohort.split.by
+    return known[0]
+
+
+def _refuse_seen(bundle: Bundle, cells: pl.DataFrame, resampled: str) -> None:
+    seen = int(bundle.seen.has_cells(cells["cell_id"]).sum())
+    if seen:
+        raise UserError(
+            f"{seen} of these {cells.height} cells were in this bundle's training or validation part: "
+            "figures on them would flatter it",
+            bundle.folder,
+            "evaluate on the cohort as it was split for this training, or on another cohort "
+            "(--part train or --part validation is allowed, and says so beside every figure)",
+        )
+    if resampled != "donor_id" or "donor_id" not in cells.columns:
+        return
+    donors = cells["donor_id"].drop_nulls().unique()
+    known = int(bundle.seen.has_donors(donors).sum())
+    if known:
+        raise UserError(
+            f"{known} of these {donors.len()} donors had cells in this bundle's training or validation part: "
+            "these are not new patients",
+            bundle.folder,
+            "evaluate on other donors; or say --by cell_id for figures that speak of cells alone",
+        )

@@ -1,0 +1,143 @@
+"""Scored cells → every figure with its interval, what it may claim, and what to beware of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from brightctc.bundle import BundleThreshold
+from brightctc.cohort import Classes
+from brightctc.evaluate.cells import ScoredCells
+from brightctc.evaluate.claim import Claim, groups
+from brightctc.metrics import (
+    Counts,
+    Interval,
+    Intervals,
+    RarePrecision,
+    Scored,
+    cells_needed,
+    confusion,
+    constant_classifier,
+    intervals,
+    precision_at_prevalence,
+    upper_bound_of_share,
+)
+
+CLAIMED_RECALL = 0.95
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How often cells are resampled, and the seed of that draw."""
+
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured on a part.
+
+    positive, scored: the labelled cells alone. counts: at the frozen threshold; an unreadable positive is missed,
+    an unreadable negative counts as called negative. members: per labelled cell the donor, sample or cell that it
+    is resampled with.
+    """
+
+    cells: ScoredCells
+    claim: Claim
+    classes: Classes
+    threshold: BundleThreshold
+    resampling: Resampling
+    positive: np.ndarray
+    scored: Scored
+    members: list
+    counts: Counts
+    intervals: Intervals
+    warnings: tuple[str, ...]
+
+    @property
+    def figures(self) -> dict[str, Interval]:
+        """Name → value and interval."""
+        return self.intervals.figures
+
+    @property
+    def constant(self) -> Counts:
+        """The classifier that calls every cell positive, on the same cells."""
+        return constant_classifier(self.counts.positives, self.counts.negatives)
+
+    @property
+    def rare(self) -> list[RarePrecision]:
+        """Precision at 1:10 to 1:10,000."""
+        return precision_at_prevalence(self.counts)
+
+    @property
+    def class_ratio(self) -> str:
+        """Positives to negatives, e.g. "52 CTC : 100 leukocyte"."""
+        counts = self.counts
+        return f"{counts.positives:,} {self.classes.positive} : {counts.negatives:,} {self.classes.negative}"
+
+    @property
+    def holders(self) -> tuple[int, int]:
+        """Units (donors, samples) in all, and with positive cells."""
+        with_positives = {member for member, positive in zip(self.members, self.positive, strict=True) if positive}
+        return len(set(self.members)), len(with_positives)
+
+
+def evaluation_of(
+    cells: ScoredCells, claim: Claim, classes: Classes, threshold: BundleThreshold, resampling: Resampling
+) -> Evaluation:
+    """Measure. Figures are of labelled cells; called cells without a label count as looks, too."""
+    kept = cells.labelled
+    positive, scored = cells.positive[kept], cells.scored(kept)
+    members = groups(cells.rows, claim.by)
+    of_labelled = [member for member, has in zip(members, kept, strict=True) if has]
+    found = _intervals(positive, scored, of_labelled, claim, resampling)
+    if not kept.all():
+        everyone = _intervals(cells.positive & kept, cells.scored(np.ones_like(kept)), members, claim, resampling)
+        found.figures["looks_per_true"] = everyone.figures["looks_per_true"]
+    counts = confusion(positive, scored.called)
+    warnings = (*claim.warnings, *found.warnings, *_beware(cells, counts, classes), *cells.warnings)
+    return Evaluation(
+        cells, claim, classes, threshold, resampling, positive, scored, of_labelled, counts, found, warnings
+    )
+
+
+def _intervals(positive: np.ndarray, scored: Scored, members: list, claim: Claim, drawn: Resampling) -> Intervals:
+    return intervals(positive, [scored], unit=claim.unit, groups=members, resamples=drawn.resamples, seed=drawn.seed)
+
+
+def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:
+    """What the figures alone don't say."""
+    found = _unread(cells, classes)
+    baseline = constant_classifier(counts.positives, counts.negatives).f1
+    if counts.positives and counts.f1 <= baseline:
+        found.append(f"F1 {counts.f1:.3f} is no better than calling every cell {classes.positive} ({baseline:.3f})")
+    if counts.positives and not counts.fn:
+        most = upper_bound_of_share(0, counts.positives)
+        found.append(
+            f"no {classes.positive} was missed, and resampling can't show what {counts.positives} cells don't hold: "
+            f"the recall is at least {1 - most:.1%} (exact, 95 %)"
+        )
+    if counts.negatives and not counts.fp:
+        most = 1000 * upper_bound_of_share(0, counts.negatives)
+        found.append(
+            f"no {classes.negative} was called: false calls per 1,000 are at most {most:.2g} "
+            f"(exact, 95 %, {counts.negatives:,} cells)"
+        )
+    needed = cells_needed(1 - CLAIMED_RECALL)
+    if counts.positives < needed:
+        found.append(
+            f"{counts.positives} {classes.positive} cells can't show a recall of {CLAIMED_RECALL:.0%} with 95 % "
+            f"confidence; that takes {needed}, none missed"
+        )
+    return found
+
+
+def _unread(cells: ScoredCells, classes: Classes) -> list[str]:
+    unread = cells.unread & cells.labelled
+    positives, negatives = int((unread & cells.positive).sum()), int((unread & ~cells.positive).sum())
+    found = []
+    if positives:
+        found.append(f"{positives} {classes.positive} cells could not be read and count as missed")
+    if negatives:
+        found.append(f"{negatives} {classes.negative} cells could not be read and count as not called")
+    return found

@@ -1,0 +1,94 @@
+"""Crops of labelled cells, decoded once and kept in memory in their own dtype."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from brightctc.cohort import Cohort, ImageFault, read_images
+from brightctc.errors import UserError
+from brightctc.preprocess import Channel
+
+Progress = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class LabelledCells:
+    """n cells of one part.
+
+    rows:     their rows of the cohort, in the cohort's order.
+    positive: bool (n,).
+    crops:    per channel a list of n 2-D arrays (uint8, uint16 or float32), None where a cell has no such image.
+    """
+
+    rows: pl.DataFrame
+    positive: np.ndarray
+    crops: dict[Channel, list[np.ndarray | None]]
+
+    @property
+    def pixel_sizes(self) -> list[float | None]:
+        """µm per pixel of each cell, None where unknown."""
+        if "pixel_size_um" not in self.rows.columns:
+            return [None] * self.rows.height
+        return self.rows["pixel_size_um"].to_list()
+
+    def has(self, channel: Channel) -> np.ndarray:
+        """Bool (n,): which cells have an image of this channel."""
+        if channel not in self.crops:
+            return np.zeros(self.rows.height, dtype=bool)
+        return np.array([crop is not None for crop in self.crops[channel]])
+
+    def crop(self, index: int, channel: Channel) -> np.ndarray:
+        """One cell's image; the cell must have it."""
+        crop = self.crops[channel][index]
+        if crop is None:
+            raise ValueError(f"{self.rows['cell_id'][index]} has no {channel} image")
+        return crop
+
+
+def read_part(
+    cohort: Cohort,
+    part: str,
+    channels: tuple[Channel, ...],
+    *,
+    workers: int,
+    progress: Progress | None = None,
+) -> LabelledCells:
+    """Decode the labelled cells of a part.
+
+    Raises UserError where the part has no labelled cell, or names every image that can't be read: training
+    on what happens to be readable would be a different cohort than the one that was split.
+    """
+    rows = cohort.part(part)
+    rows = rows.filter(pl.col("label").is_in([cohort.classes.positive, cohort.classes.negative]))
+    if rows.is_empty():
+        raise UserError(f"the part {part!r} has no labelled cells", cohort.root, "label some, or split again")
+    crops: dict[Channel, list[np.ndarray | None]] = {}
+    for channel in channels:
+        crops[channel] = _decoded(cohort, rows, channel, workers, part, progress)
+    return LabelledCells(rows, cohort.positive(rows).to_numpy(), crops)
+
+
+def _decoded(
+    cohort: Cohort, rows: pl.DataFrame, channel: Channel, workers: int, part: str, progress: Progress | None
+) -> list[np.ndarray | None]:
+    paths = cohort.paths(rows, channel)
+    present = [path for path in paths if path is not None]
+    read: list[np.ndarray] = []
+    faults: list[str] = []
+    for done, (path, image) in enumerate(zip(present, read_images(present, workers), strict=True), start=1):
+        if isinstance(image, ImageFault):
+            faults.append(f"{path}: {image.detail}")
+        else:
+            read.append(image)
+        if progress is not None and (done % 100 == 0 or done == len(present)):
+            progress(f"read {part} {channel.replace('_', ' ')}", done, len(present))
+    if faults:
+        raise UserError(
+            f"{len(faults)} of {len(present)} {channel} images of the {part} part can't be read",
+            "; ".join(faults[:3]),
+            f"brightctc check {cohort.root} lists them all; mend or remove these cells, then split again",
+        )
+    found = iter(read)
+    return [None if path is None else next(found) for path in paths]

@@ -1,0 +1,52 @@
+"""Exact intervals of counts: they hold at any size, and also when nothing was seen."""
+
+import math
+
+from scipy import stats
+
+
+def clopper_pearson(count: int, total: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper-Pearson interval of a share (Biometrika 26, 1934); each end may err with (1 − level) / 2.
+
+    Returns (low, high) in [0, 1]; (0, 1) where total is 0. Cells are taken as independent.
+    """
+    if not 0 <= count <= total:
+        raise ValueError(f"count {count} is not within 0 and {total}")
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, count, total - count + 1)) if count else 0.0
+    high = float(stats.beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
+    return low, high
+
+
+def upper_bound_of_share(count: int, total: int, level: float = 0.95) -> float:
+    """One-sided exact upper bound of a share; with count 0: 1 − (1 − level)^(1/total) ≈ 3/total at 95 %."""
+    if not 0 <= count <= total:
+        raise ValueError(f"count {count} is not within 0 and {total}")
+    return float(stats.beta.ppf(level, count + 1, total - count)) if count < total else 1.0
+
+
+def rule_of_three(total: int) -> float:
+    """3 / total, at most 1: what none seen among `total` is compatible with at 95 % (JAMA 249:1743, 1983)."""
+    return min(1.0, 3 / total) if total else 1.0
+
+
+def poisson_interval(count: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact (Garwood 1936) interval of a Poisson mean, from one count."""
+    tail = (1 - level) / 2
+    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
+    return low, float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
+
+
+def poisson_upper_bound(count: int, level: float = 0.95) -> float:
+    """One-sided exact upper bound of a Poisson mean; 0 seen is compatible with up to 3.0 at 95 %."""
+    return float(stats.chi2.ppf(level, 2 * count + 2)) / 2
+
+
+def cells_needed(share: float, level: float = 0.95) -> int:
+    """Fewest cells, all without the event, that bound its share at `share` or below (0 < share < 1).
+
+    cells_needed(0.05) is 59: a recall of 95 % claimed at 95 % confidence takes 59 positives, none missed.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share {share} is not between 0 and 1")
+    return math.ceil(math.log(1 - level) / math.log1p(-share) - 1e-9)

@@ -1,0 +1,62 @@
+"""What a user should hear about an input before believing its scores."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from brightctc.bundle import Bundle, SampleMeasures
+
+_NAMED = 3  # samples named in a warning; the rest is counted
+
+
+def fault_concerns(errors: Sequence[str | None]) -> list[str]:
+    """How many cells have no score, by the kind of fault."""
+    kinds = Counter(error.partition(":")[0] for error in errors if error is not None)
+    if not kinds:
+        return []
+    lost = kinds.total()
+    by_kind = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return [f"{lost} of {len(errors)} cells ({lost / len(errors):.1%}) have no score: {by_kind}; see column error"]
+
+
+def contract_concerns(bundle: Bundle, samples: Mapping[str | None, SampleMeasures]) -> list[str]:
+    """Where samples leave the bundle's input contract, one warning a kind of departure."""
+    departures: dict[str, list[tuple[str | None, str]]] = defaultdict(list)
+    for sample, measures in samples.items():
+        for kind, words in bundle.about.contract.departures(measures).items():
+            departures[kind].append((sample, words))
+    concerns = []
+    for found in departures.values():
+        sample, words = found[0]
+        if len(samples) == 1:
+            concerns.append(f"outside the bundle's input contract: {words}")
+        else:
+            concerns.append(
+                f"outside the bundle's input contract in {len(found)} of {len(samples)} samples "
+                f"({_listed(name for name, _ in found)}); in {_listed([sample])}: {words}"
+            )
+    return concerns
+
+
+def seen_concerns(bundle: Bundle, cells: pl.DataFrame) -> list[str]:
+    """Cells and donors that the bundle was trained or chosen on: their scores flatter it."""
+    cells_seen = int(np.count_nonzero(bundle.seen.has_cells(cells["cell_id"])))
+    concerns = []
+    if cells_seen:
+        concerns.append(
+            f"{cells_seen} of {cells.height} cells were in this bundle's training or validation part; their scores "
+            "look better than those of new cells"
+        )
+    elif "donor_id" in cells.columns:
+        donors = [donor for donor in cells["donor_id"].unique() if bundle.seen.has_donor(donor)]
+        if donors:
+            concerns.append(f"{len(donors)} of the input's donors had other cells in this bundle's training")
+    return concerns
+
+
+def _listed(names: Iterable[str | None]) -> str:
+    known = ["cells without a sample_id" if name is None else name for name in names]
+    more = len(known) - _NAMED
+    return ", ".join(known[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,240 @@
+"""Every choice of a training except the seed, as frozen models, one YAML file and `--set section.name=value`."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from brightctc import files
+from brightctc.errors import UserError
+
+FORMAT_VERSION = 1
+
+
+class Section(BaseModel):
+    """Base of every settings model: unknown names are errors, and nothing changes after construction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Backbone(Section):
+    """The network, by its name in timm, and where its first weights come from."""
+
+    name: str = "tf_efficientnet_lite0"
+    weights: str = Field(default="packaged", description="packaged, imagenet, none, or the path of a .safetensors file")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="before the classifier")
+    drop_path: float = Field(default=0.0, ge=0, lt=1, description="stochastic depth, where the network has it")
+
+
+class Preprocess(Section):
+    """From pixels to network input, the same in training and scoring."""
+
+    size: int = Field(default=96, ge=16, le=1024, description="height and width of the network's input in px")
+    fit: Literal["resize", "pad"] = Field(
+        default="resize",
+        description="resize: the longer side becomes `size`; pad: keep the scale, pad or cut to `size`",
+    )
+    intensity: Literal["background", "per_crop", "bit_depth"] = Field(
+        default="background",
+        description="background: bright field divided by its border's median, DAPI less its border's median; "
+        "per_crop: each crop to mean 0, sd 1; bit_depth: divided by the cohort's white level",
+    )
+    um_per_pixel: float | None = Field(
+        default=None, gt=0, description="resample to this pixel size in µm (with fit: pad)"
+    )
+
+    @model_validator(mode="after")
+    def _scale_is_kept(self) -> Self:
+        if self.um_per_pixel is not None and self.fit != "pad":
+            raise ValueError("um_per_pixel needs fit: pad, since resize would change the scale again")
+        return self
+
+
+class Augment(Section):
+    """Which changes a training crop goes through. Ranges hold for the operations that the preset switches on."""
+
+    preset: Literal["none", "AUG1", "AUG2", "AUG3"] = Field(
+        default="AUG3", description="AUG1: rotations; AUG2: and flips; AUG3: and brightness, contrast"
+    )
+    copies: int = Field(default=0, ge=0, le=100, description="augmented copies beside each original, in every epoch")
+    draws: Literal["fresh", "fixed"] = Field(
+        default="fresh", description="fixed: the copies are drawn once for the whole run"
+    )
+    rotation: float = Field(default=180.0, ge=0, le=180, description="largest angle in degrees, either way")
+    flip: float = Field(default=0.5, ge=0, le=1, description="probability of each flip, up-down and left-right")
+    brightness: float = Field(default=0.2, ge=0, lt=1, description="largest relative change")
+    contrast: float = Field(default=0.2, ge=0, lt=1, description="largest relative change")
+    scale: float = Field(default=0.0, ge=0, lt=1, description="largest relative change of size; off by default")
+    shift: float = Field(default=0.0, ge=0, le=0.5, description="largest shift as a share of the width; off by default")
+    blur: float = Field(default=0.0, ge=0, le=10, description="largest Gaussian sigma in px; off by default")
+    noise: float = Field(default=0.0, ge=0, le=1, description="largest noise sd in units of the training contrast; off")
+
+    @model_validator(mode="after")
+    def _copies_and_draws_agree(self) -> Self:
+        if self.draws == "fixed" and self.preset != "none" and self.copies == 0:
+            raise ValueError("draws: fixed needs copies of 1 or more; without copies the originals alone are seen")
+        return self
+
+
+class DapiNone(Section):
+    """Bright field alone."""
+
+    way: Literal["none"] = "none"
+
+
+class DapiMix(Section):
+    """The paper's way: DAPI images of training cells become additional training samples."""
+
+    way: Literal["mix"] = "mix"
+
+
+class DapiChannel(Section):
+    """DAPI as a second input channel; the bundle then needs DAPI for every cell it scores."""
+
+    way: Literal["channel"] = "channel"
+
+
+Dapi = Annotated[DapiNone | DapiMix | DapiChannel, Field(discriminator="way")]
+WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get_args(get_args(Dapi)[0]))
+
+
+class Train(Section):
+    """The loop. AdamW and cross-entropy throughout."""
+
+    epochs: int = Field(default=16, ge=1, le=100_000, description="passes over the training samples, at most")
+    steps: int | None = Field(default=None, ge=1, description="optimiser steps; where set it decides instead of epochs")
+    batch_size: int = Field(default=32, ge=2, le=4096)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="constant, or the peak of one_cycle")
+    weight_decay: float = Field(default=0.01, ge=0, le=1)
+    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="the epoch that is kept: best by validation F1, or the last (validation decides nothing)",
+    )
+    early_stop: int | None = Field(default=None, ge=1, description="stop after this many epochs without a better one")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 where the processor or GPU computes it, else float32"
+    )
+
+    @model_validator(mode="after")
+    def _stopping_keeps_the_best(self) -> Self:
+        if self.early_stop is not None and self.keep == "last":
+            raise ValueError("early_stop needs keep: best")
+        return self
+
+
+class Recipe(Section):
+    """A whole recipe. `Recipe()` is valid; the built-in ones lie beside this module as YAML."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    backbone: Backbone = Backbone()
+    preprocess: Preprocess = Preprocess()
+    augment: Augment = Augment()
+    dapi: Dapi = DapiNone()
+    train: Train = Train()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (16 hex digits) of the recipe's settings, whatever the order or comments of its file."""
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """The whole recipe as YAML, every setting written out."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def built_in() -> list[str]:
+    """Names of the recipes that come with brightctc."""
+    folder = resources.files("brightctc") / "recipes"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recipe:
+    """Read a built-in recipe by name or a YAML file, then apply `section.name=value` settings in order.
+
+    Raises UserError for an unknown recipe, an unknown key (with the nearest known one) or a value out of range.
+    """
+    if str(name_or_file) in built_in():
+        source = resources.files("brightctc") / "recipes" / f"{name_or_file}.yaml"
+        values = yaml.safe_load(source.read_text(encoding="utf-8"))
+    elif Path(name_or_file).is_file():
+        values = files.read_yaml(Path(name_or_file))
+    else:
+        raise UserError(
+            f"no recipe is called {str(name_or_file)!r}, and no file either",
+            fix=f"use one of {', '.join(built_in())}, or the path of a YAML file",
+        )
+    if not isinstance(values, dict):
+        raise UserError("a recipe is a mapping of sections", name_or_file, "write e.g. 'train:' with settings below it")
+    for setting in settings:
+        _apply(values, setting)
+    return validated(values, name_or_file)
+
+
+def validated(values: dict[str, Any], where: object = "recipe") -> Recipe:
+    """Build a Recipe from plain values; every fault becomes one UserError that names the setting."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        faults, fixes = [], []
+        for fault in error.errors():
+            key = ".".join(str(step) for step in fault["loc"] if str(step) not in WAYS)
+            if fault["type"] == "extra_forbidden":
+                faults.append(f"unknown setting {key!r}")
+                fixes.append(f"did you mean {_nearest(key)!r}?")
+            else:
+                faults.append(f"{key}: {fault['msg']}".removeprefix(": "))
+        raise UserError("; ".join(faults), where, " ".join(fixes) or "correct the setting") from None
+
+
+def known_keys() -> list[str]:
+    """Every settable key, dotted: `backbone.name`, `train.epochs`, …"""
+    keys = []
+    for section, field in Recipe.model_fields.items():
+        if section == "dapi":
+            names = {name for model in get_args(get_args(Dapi)[0]) for name in model.model_fields}
+            keys += [f"dapi.{name}" for name in sorted(names)]
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            keys += [f"{section}.{name}" for name in field.annotation.model_fields]
+    return keys
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not equals or not dot or "." in name:
+        raise UserError(f"{setting!r} is not a setting", "--set", "write --set section.name=value, e.g. train.epochs=5")
+    if key.strip() not in known_keys():
+        raise UserError(f"unknown setting {key.strip()!r}", "--set", f"did you mean {_nearest(key)!r}?")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    if isinstance(value, str):
+        value = _number(value)
+    if key.strip() == "dapi.way":
+        values["dapi"] = {"way": value if value is not None else "none"}  # the former way's settings don't carry over
+    else:
+        values.setdefault(section, {})[name] = value
+
+
+def _nearest(key: str) -> str:
+    """The known key, or section, that is most like this one."""
+    known = known_keys() if "." in key else list(Recipe.model_fields)
+    return difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+
+
+def _number(text: str) -> float | str:
+    """YAML 1.1 reads 1e-7 as text; a person means the number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,136 @@
+"""Backbones: every network of the paper is built, exported and agrees with itself; weights come from where they should."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from brightctc.bundle.runtime import Session
+from brightctc.errors import UserError
+from brightctc.learn import backbones, export
+from brightctc.learn.loop import logits_of
+from brightctc.recipe import Backbone
+from safetensors.torch import save_file
+from torch.nn import functional
+
+TINY = "test_resnet"  # timm's own network for tests
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("name", ["resnet50", "resnet34", "densenet121", "efficientnet_b4", "tf_efficientnet_lite0"])
+def test_networks_of_the_paper_take_two_steps(name, channels):
+    torch.manual_seed(0)
+    network = backbones.build(Backbone(name=name, weights="none"), channels).train()
+    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    inputs, labels = torch.randn(4, channels, 32, 32), torch.tensor([0, 1, 0, 1])
+    before = next(network.parameters()).detach().clone()
+    for _ in range(2):
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(network(inputs), labels)
+        loss.backward()
+        optimiser.step()
+    assert torch.isfinite(loss)
+    assert not torch.equal(before, next(network.parameters()))
+
+
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit", "mobilenetv3_small_050"]
+)
+def test_exported_networks_score_as_in_torch(name):
+    torch.manual_seed(0)
+    network = backbones.build(Backbone(name=name, weights="none"), 1).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    size = 160 if name == "test_vit" else 48
+    inputs = np.random.default_rng(0).standard_normal((5, 1, size, size), dtype=np.float32)
+    onnx = export.to_onnx(network, 1, size)
+    outputs = Session(onnx, (1, size, size), threads=1).run(inputs)
+    assert export.parity(logits_of(network, inputs, torch.device("cpu")), outputs.logit) < 1e-4
+    assert outputs.embedding.ndim == 2
+    assert outputs.activation_map.shape[0] == 5
+    for word in (b"site-packages", b"/home", b"/root", b"/tmp"):
+        assert word not in onnx
+
+
+def test_the_activation_map_explains_the_logit():
+    torch.manual_seed(0)
+    network = backbones.build(Backbone(name=TINY, weights="none"), 1).eval()
+    inputs = torch.randn(3, 1, 96, 96)
+    with torch.no_grad():
+        logit, _, places = export.Exported(network)(inputs)
+    torch.testing.assert_close(places.mean(dim=(1, 2)), logit, atol=1e-5, rtol=1e-4)  # the head starts without bias
+
+
+def test_packaged_weights_are_timms_network_in_order():
+    colour = backbones._packaged(backbones.PACKAGED)
+    network = timm.create_model(backbones.PACKAGED)
+    assert [tuple(t.shape) for t in colour.values()] == [tuple(t.shape) for t in network.state_dict().values()]
+    grey = backbones.build(Backbone(), 1)
+    torch.testing.assert_close(grey.conv_stem.weight, next(iter(colour.values())).sum(1, keepdim=True))
+    pair = backbones.build(Backbone(), 2)
+    assert pair.conv_stem.weight.shape[1] == 2
+
+
+def test_weights_from_a_file_replace_all_but_the_classifier(tmp_path):
+    source = timm.create_model(TINY, num_classes=7)
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    network = backbones.build(Backbone(name=TINY, weights=str(tmp_path / "w.safetensors")), 3)
+    for name, tensor in source.state_dict().items():
+        if not name.startswith("fc."):
+            torch.testing.assert_close(network.state_dict()[name], tensor)
+    assert network.get_classifier().out_features == 2
+
+
+def test_imagenet_weights_come_from_timm(monkeypatch):
+    source = timm.create_model(TINY)
+    create = timm.create_model
+
+    def with_weights(name, pretrained=False, **options):
+        return source if pretrained else create(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", with_weights)
+    network = backbones.build(Backbone(name=TINY, weights="imagenet"), 1)
+    torch.testing.assert_close(network.layer1[0].conv1.weight, source.layer1[0].conv1.weight)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "words"),
+    [
+        pytest.param({"name": "resnet51"}, "resnet", id="unknown network"),
+        pytest.param({"name": "resnet50", "weights": "packaged"}, "tf_efficientnet_lite0", id="not packaged"),
+        pytest.param({"name": TINY, "weights": "imagenet"}, "packaged", id="no network, no cache"),
+        pytest.param({"name": TINY, "weights": "missing.safetensors"}, "missing.safetensors", id="no such file"),
+        pytest.param({"name": TINY, "weights": "weights.pth"}, "safetensors", id="a pickle"),
+    ],
+)
+def test_what_is_not_to_be_had_is_told(backbone, words, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    (tmp_path / "weights.pth").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as caught:
+        backbones.build(Backbone(**backbone), 1)
+    assert words in str(caught.value)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    save_file(timm.create_model("test_efficientnet").state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match="not of test_resnet"):
+        backbones.build(Backbone(name=TINY, weights=str(tmp_path / "w.safetensors")), 1)
+
+
+def test_a_broken_file_is_refused(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"not a safetensors file")
+    with pytest.raises(UserError, match="can't be read"):
+        backbones.build(Backbone(name=TINY, weights=str(tmp_path / "w.safetensors")), 1)
+
+
+def test_changed_packaged_weights_are_never_opened(monkeypatch):
+    monkeypatch.setattr(backbones, "_PACKAGED_SHA256", "0" * 64)
+    monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("torch opened the file"))
+    with pytest.raises(UserError, match="SHA-256"):
+        backbones.build(Backbone(), 1)
+
+
+def test_a_disparity_is_refused():
+    with pytest.raises(UserError, match="differently"):
+        export.parity(np.array([0.0]), np.array([0.01]))

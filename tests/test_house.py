@@ -1,0 +1,168 @@
+"""The rules of the house: a quick --help, help and documents for every command, imports, names, pins."""
+
+import ast
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+import brightctc
+from brightctc.recipe import WAYS
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+CODE = [path for folder in ("src", "tests", "benchmarks", "examples") for path in sorted((ROOT / folder).rglob("*.py"))]
+HEAVY = (
+    "torch",
+    "timm",
+    "polars",
+    "openvino",
+    "sklearn",
+    "scipy",
+    "skimage",
+    "matplotlib",
+    "pydantic",
+    "numpy",
+)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def each(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", [pytest.param(path, id=name_of(path)) for path in paths])
+
+
+def commands() -> dict[str, Any]:
+    """Name → command, as typer hands it to its command line."""
+    from brightctc.cli.app import app
+
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+def test_help_is_quick() -> None:
+    brightctc_command = Path(sys.executable).parent / "brightctc"
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([brightctc_command, "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    assert statistics.median(seconds) < 0.5
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, json, brightctc.cli.app; print(json.dumps([m for m in sys.modules if '.' not in m]))"
+    loaded = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_every_command_and_option_has_help() -> None:
+    bare = []
+    for name, command in commands().items():
+        if not command.help:
+            bare.append(name)
+        bare += [f"{name} {each.name}" for each in command.params if not getattr(each, "help", None)]
+    assert not bare
+
+
+def test_every_command_is_in_the_documents() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
+    assert not [name for name in commands() if f"brightctc {name}" not in text]
+
+
+@pytest.mark.slow  # loads torch
+@pytest.mark.parametrize("name", brightctc.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(brightctc, name).__doc__
+
+
+def test_unknown_public_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = brightctc.trian  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_ways_to_use_dapi_match_their_files() -> None:
+    files = {path.stem for path in (ROOT / "src/brightctc/learn/ways").glob("*.py")} - {"__init__"}
+    assert files == set(WAYS)
+
+
+@each(SOURCES)
+def test_nothing_inside_imports_the_package_root(path: Path) -> None:
+    modules = {entry.stem for entry in (ROOT / "src/brightctc").iterdir()}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            assert "brightctc" not in [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module == "brightctc":
+            names = {alias.name for alias in node.names}
+            assert names <= modules
+            assert path.name == "__init__.py" or not names & set(brightctc.__all__), "a verb or its module?"
+
+
+@each(SOURCES)
+def test_what_is_public_is_described(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree), "the module"
+    assert not [node.name for node in public(tree) if not ast.get_docstring(node)]
+
+
+def public(tree: ast.Module | ast.ClassDef) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Classes, functions and methods whose names have no leading underscore."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node)
+
+
+@each(SOURCES)
+def test_every_user_error_has_a_fix(path: Path) -> None:
+    without = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "UserError":
+            given = len(node.args) >= 3 or any(word.arg in ("fix", None) for word in node.keywords)
+            if not given and not any(isinstance(value, ast.Starred) for value in node.args):
+                without.append(node.lineno)
+    assert not without
+
+
+@each(CODE)
+def test_files_are_short_and_named_for_what_they_hold(path: Path) -> None:
+    assert not re.search(r"utils?|helpers?|common|managers?", path.stem)
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_the_pinned_set_names_every_direct_part() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["train"], *extras["dev"], *extras["docs"], *extras["int8"]]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {plain(line) for line in lines if not line.startswith("#")}
+    assert not {plain(part) for part in wanted} - pinned
+
+
+def plain(requirement: str) -> str:
+    """The package's name alone, as the index spells it."""
+    return re.split(r"[\[<>=!~ ]", requirement)[0].lower().replace("_", "-")
+
+
+def test_a_missing_dependency_fails_in_ci_alone(
+    need: Callable[[object, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="no browser"):
+        need(None, "no browser")
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no browser"):
+        need(None, "no browser")
+    need(object(), "it is there")

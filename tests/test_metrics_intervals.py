@@ -1,0 +1,231 @@
+"""Bootstrap intervals: whole donors, stratified, the mean over seeds; against scikit-learn on repeated cells."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from brightctc.metrics import FIGURES, Scored, calibration_error, figures, intervals, resampled_figures, unit_numbers
+from brightctc.metrics.intervals import resample_weights
+
+
+def drawn(cells: int = 240, donors: int = 12, seed: int = 0) -> tuple[np.ndarray, Scored, np.ndarray]:
+    """Positives of donors 0 to donors − 3 alone; two donors are healthy. Scores have ties."""
+    rng = np.random.default_rng(seed)
+    donor = np.arange(cells) % donors
+    positive = (rng.random(cells) < 0.4) & (donor < donors - 2)
+    return positive, scored(positive, rng, rng.normal(0, 0.8, donors)[donor]), donor
+
+
+def scored(positive: np.ndarray, rng: np.random.Generator, shift: np.ndarray | float = 0.0) -> Scored:
+    logit = np.round(rng.normal(0, 1, positive.size) + 1.5 * positive + shift, 1)
+    return Scored(logit, logit >= 0.75, 1 / (1 + np.exp(-logit)))
+
+
+def of_repeated_cells(positive: np.ndarray, result: Scored, times: np.ndarray) -> dict[str, float]:
+    index = np.repeat(np.arange(positive.size), times.astype(int))
+    truth, logit, called, score = positive[index], result.logit[index], result.called[index], result.score[index]
+    return {
+        "f1": reference.f1_score(truth, called),
+        "precision": reference.precision_score(truth, called),
+        "recall": reference.recall_score(truth, called),
+        "specificity": reference.recall_score(~truth, ~called),
+        "balanced_accuracy": reference.balanced_accuracy_score(truth, called),
+        "mcc": reference.matthews_corrcoef(truth, called),
+        "false_calls_per_1000": 1000 * (called & ~truth).sum() / (~truth).sum(),
+        "looks_per_true": called.sum() / (called & truth).sum(),
+        "roc_auc": reference.roc_auc_score(truth, logit),
+        "average_precision": reference.average_precision_score(truth, logit),
+        "brier": reference.brier_score_loss(truth, score),
+    }
+
+
+@pytest.mark.parametrize("unit", ["donor", "cell"])
+def test_every_resample_is_what_scikit_learn_says_of_the_repeated_cells(unit: str) -> None:
+    positive, result, donor = drawn()
+    members = donor if unit == "donor" else np.arange(positive.size)
+    found = resampled_figures(positive, [result], members, 20, 3)
+    weights = resample_weights(positive, members, 20, 3)
+    for row in range(20):
+        expected = of_repeated_cells(positive, result, weights[row, members])
+        assert {name: found[name][row] for name in expected} == pytest.approx(expected, abs=1e-12)
+
+
+def test_figures_of_the_cells_as_they_are() -> None:
+    positive, result, _ = drawn()
+    found = figures(positive, result)
+    assert tuple(found) == FIGURES
+    assert found == pytest.approx(
+        of_repeated_cells(positive, result, np.ones(positive.size))
+        | {"calibration_error": calibration_error(positive, result.score)}
+    )
+
+
+def test_the_estimand_is_the_mean_over_seeds_of_figures_on_the_same_resample() -> None:
+    positive, first, donor = drawn()
+    second = scored(positive, np.random.default_rng(9))
+    together = resampled_figures(positive, [first, second], donor, 30, 1)
+    apart = [resampled_figures(positive, [each], donor, 30, 1) for each in (first, second)]
+    for name in FIGURES:
+        np.testing.assert_allclose(together[name], (apart[0][name] + apart[1][name]) / 2)
+    result = intervals(positive, [first, second], unit="donor", groups=donor.tolist(), resamples=50)
+    expected = (figures(positive, first)["f1"] + figures(positive, second)["f1"]) / 2
+    assert result.figures["f1"].value == pytest.approx(expected)
+    assert "mean of 2 seeds" in result.meaning
+
+
+def test_donors_are_drawn_whole_and_apart_by_having_positives() -> None:
+    positive, _, donor = drawn()
+    weights = resample_weights(positive, donor, 2000, 0)
+    assert weights.shape == (2000, 12)
+    assert (weights[:, :10].sum(axis=1) == 10).all()
+    assert (weights[:, 10:].sum(axis=1) == 2).all()
+    np.testing.assert_allclose(weights.mean(axis=0), 1, atol=0.1)
+    assert weights[:, 0].var() == pytest.approx(1 - 1 / 10, abs=0.12)  # multinomial
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
+    positive, result, donor = drawn()
+    ends = [
+        intervals(positive, [result], unit="donor", groups=donor.tolist(), resamples=200, seed=seed).figures["f1"]
+        for seed in (0, 0, 1)
+    ]
+    assert ends[0] == ends[1] != ends[2]
+
+
+def test_percentiles_of_the_resamples() -> None:
+    positive, result, donor = drawn()
+    found = intervals(positive, [result], unit="donor", groups=[f"D{i}" for i in donor], resamples=400).figures[
+        "recall"
+    ]
+    recalls = np.sort(resampled_figures(positive, [result], donor, 400, 0)["recall"])
+    assert found.low == pytest.approx(recalls[10], abs=0.01)
+    assert found.high == pytest.approx(recalls[389], abs=0.01)
+    assert found.low < found.value < found.high  # pyright: ignore[reportOptionalOperand]
+
+
+def test_donors_that_differ_make_a_donor_interval_wider_than_a_cell_interval() -> None:
+    rng = np.random.default_rng(4)
+    donor = np.repeat(np.arange(20), 60)
+    positive = np.tile(np.arange(60) < 20, 20)
+    result = scored(positive, rng, rng.normal(0, 2, 20)[donor])
+    by_donor = resampled_figures(positive, [result], donor, 300, 0)["recall"]
+    by_cell = resampled_figures(positive, [result], np.arange(positive.size), 300, 0)["recall"]
+    assert by_donor.std() > 2 * by_cell.std()
+
+
+@pytest.mark.parametrize(
+    ("donors", "has_interval", "words"),
+    [
+        pytest.param(5, False, "few donors: 5 with positive cells", id="5 donors"),
+        pytest.param(6, True, "few donors: 6 with positive cells", id="6 donors"),
+        pytest.param(19, True, "few donors: 19 with positive cells", id="19 donors"),
+        pytest.param(20, True, "", id="20 donors"),
+    ],
+)
+def test_few_donors(donors: int, has_interval: bool, words: str) -> None:
+    donor = np.arange(400) % donors
+    positive = np.arange(400) // donors % 2 == 0
+    result = scored(positive, np.random.default_rng(0))
+    found = intervals(positive, [result], unit="donor", groups=donor.tolist(), resamples=50)
+    f1 = found.figures["f1"]
+    assert f1.value is not None
+    assert (f1.low is not None) is has_interval
+    if not has_interval:
+        assert "no interval for new patients" in str(f1.reason)
+    assert (words in found.warnings[0]) if words else found.warnings == ()
+
+
+def test_one_healthy_donor_gives_no_interval_where_negatives_count() -> None:
+    positive = np.arange(200) < 100
+    donor = np.where(positive, np.arange(200) % 10, 99)
+    found = intervals(
+        positive, [scored(positive, np.random.default_rng(0))], unit="donor", groups=donor.tolist(), resamples=50
+    )
+    assert found.figures["recall"].low is not None
+    assert found.figures["specificity"].low is None
+    assert found.figures["f1"].reason == "only 1 donor(s) with negative cells: no interval for new patients"
+    assert "1 with negative cells" in found.warnings[0]
+
+
+def test_cells_without_donors_say_so() -> None:
+    positive, result, _ = drawn()
+    found = intervals(positive, [result], resamples=50)
+    assert found.unit == "cell"
+    assert "cells and seeds only; not for new patients" in found.meaning
+    weights = resample_weights(positive, np.arange(positive.size), 10, 0)
+    assert (weights[:, positive].sum(axis=1) == positive.sum()).all(), "each class keeps its number"
+
+
+def test_samples_are_not_patients() -> None:
+    positive, result, donor = drawn()
+    found = intervals(positive, [result], unit="sample", groups=donor.tolist(), resamples=50)
+    assert "not for new patients" in found.meaning
+    assert "few samples" in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("positive", "none"),
+    [
+        pytest.param([False] * 8, {"f1", "recall", "roc_auc", "average_precision"}, id="no positives"),
+        pytest.param([True] * 8, {"specificity", "false_calls_per_1000", "roc_auc"}, id="no negatives"),
+        pytest.param([], set(FIGURES), id="no cells"),
+    ],
+)
+def test_what_is_undefined_is_none_with_a_reason(positive: list[bool], none: set[str]) -> None:
+    truth = np.array(positive, dtype=bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = intervals(truth, [scored(truth, np.random.default_rng(0))], resamples=20)
+    for name in none:
+        assert found.figures[name].value is None
+        assert "undefined" in str(found.figures[name].reason)
+    assert all(np.isfinite(each.value) for each in found.figures.values() if each.value is not None)
+
+
+def test_a_threshold_that_calls_nothing_has_no_looks_per_true() -> None:
+    positive, result, _ = drawn()
+    silent = Scored(result.logit, np.zeros(positive.size, bool), result.score)
+    found = intervals(positive, [silent], resamples=50).figures
+    assert (found["recall"].value, found["f1"].value, found["precision"].value) == (0, 0, None)
+    assert found["looks_per_true"].as_dict() == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "reason": "undefined: no cell is called, no call is true, or a class is missing",
+    }
+
+
+def test_looks_without_an_upper_end_are_none_not_infinite() -> None:
+    positive = np.arange(100) < 3
+    called = np.arange(100) >= 2  # one of three positives, and all negatives
+    found = intervals(positive, [Scored(called * 1.0, called, called * 1.0)], resamples=500).figures["looks_per_true"]
+    assert found.low is not None
+    assert found.high is None
+    assert "no bound" in str(found.reason)
+
+
+def test_an_unreadable_cell_has_no_part_in_brier_and_calibration() -> None:
+    positive, result, donor = drawn()
+    unread = np.arange(positive.size) < 40
+    held = Scored(
+        np.where(unread, -np.inf, result.logit), result.called & ~unread, np.where(unread, np.nan, result.score)
+    )
+    found = resampled_figures(positive, [held], donor, 5, 0)
+    rest = Scored(result.logit[~unread], result.called[~unread], result.score[~unread])
+    assert np.isfinite(np.stack(list(found.values()))).all()
+    assert figures(positive, held)["brier"] == pytest.approx(figures(positive[~unread], rest)["brier"])
+    assert figures(positive, held)["recall"] < figures(positive, result)["recall"]
+
+
+def test_the_calibration_interval_holds_its_value_though_resampling_adds_noise() -> None:
+    rng = np.random.default_rng(0)
+    score = rng.random(800)
+    positive = rng.random(800) < score  # perfectly calibrated: the error is all noise
+    found = intervals(positive, [Scored(score, score > 0.5, score)], resamples=400).figures["calibration_error"]
+    assert 0 <= found.low <= found.value <= found.high  # pyright: ignore[reportOptionalOperand]
+
+
+def test_groups_are_numbered_as_they_come() -> None:
+    assert unit_numbers(["b", "a", "b", ("x", 1)]).tolist() == [0, 1, 0, 2]

@@ -1,0 +1,96 @@
+"""From pixels to network input: what must not matter to a score, and what must."""
+
+import numpy as np
+import pytest
+from brightctc.preprocess import Preparation, border_median, centred
+from brightctc.recipe import Preprocess
+from drawn import cell_image, dapi_image
+
+
+def crops(n: int = 6, size: int = 24, bits: int = 12) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [cell_image(rng, positive=i % 2 == 0, size=size, bits=bits) for i in range(n)]
+
+
+def fitted(images: list[np.ndarray] | None = None, **settings: object) -> Preparation:
+    chosen = Preprocess.model_validate({"size": 24, **settings})
+    return Preparation.fit(chosen, {"bright_field": images or crops()}, ("bright_field",))
+
+
+@pytest.mark.parametrize("intensity", ["background", "per_crop", "bit_depth"])
+@pytest.mark.parametrize("fit", ["resize", "pad"])
+@pytest.mark.parametrize("shape", [(16, 16), (24, 24), (25, 17), (148, 148), (16, 1024)], ids=str)
+def test_any_crop_becomes_a_square_of_finite_float32(intensity, fit, shape):
+    pixels = np.random.default_rng(1).integers(1, 4000, shape).astype(np.uint16)
+    unit = fitted(intensity=intensity, fit=fit).unit_image(pixels, "bright_field")
+    assert unit.shape == (24, 24)
+    assert unit.dtype == np.float32
+    assert np.isfinite(unit).all()
+
+
+@pytest.mark.parametrize("value", [0, 1, 4095, 65535])
+@pytest.mark.parametrize("intensity", ["background", "per_crop", "bit_depth"])
+def test_a_constant_crop_stays_finite(intensity, value):
+    inputs = fitted(intensity=intensity).network_input({"bright_field": np.full((24, 24), value, np.uint16)})
+    assert np.isfinite(inputs).all()
+
+
+def test_background_division_forgets_the_lamp():
+    pixels = crops(1)[0].astype(np.float32)
+    preparation = fitted()
+    dim, bright = (preparation.unit_image(pixels * gain, "bright_field") for gain in (0.5, 2.0))
+    np.testing.assert_allclose(dim, bright, atol=1e-5)
+    assert border_median(dim) == pytest.approx(1.0, abs=0.02)
+
+
+def test_bit_depth_is_that_of_the_training_cells():
+    preparation = fitted(crops(bits=12), intensity="bit_depth")
+    assert preparation.scales["bright_field"].white == 4095
+    assert fitted(crops(bits=8), intensity="bit_depth").scales["bright_field"].white == 255
+
+
+@pytest.mark.parametrize("intensity", ["background", "per_crop", "bit_depth"])
+def test_training_cells_reach_the_network_with_mean_0_and_sd_1(intensity):
+    preparation = fitted(intensity=intensity)
+    inputs = np.stack([preparation.network_input({"bright_field": crop}) for crop in crops()])
+    assert inputs.mean() == pytest.approx(0, abs=1e-3)
+    assert inputs.std() == pytest.approx(1, abs=1e-3)
+
+
+def test_common_pixel_size():
+    preparation = fitted(fit="pad", um_per_pixel=0.5)
+    image = np.full((24, 24), 1000, np.uint16)
+    image[6:18, 6:18] = 500
+    coarse = preparation.unit_image(image, "bright_field", 1.0)  # each pixel becomes two
+    fine = preparation.unit_image(image, "bright_field", 0.5)
+    assert (coarse < 0.75).mean() == pytest.approx(1.0, abs=0.02)
+    assert (fine < 0.75).mean() == pytest.approx(0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("shape", [(10, 10), (30, 10), (31, 33)], ids=str)
+def test_centred_keeps_the_centre(shape):
+    image = np.zeros(shape, np.float32)
+    image[shape[0] // 2, shape[1] // 2] = 1
+    row, column = np.argwhere(centred(image, 20) == 1)[0]
+    assert abs(row - 10) <= 1
+    assert abs(column - 10) <= 1
+
+
+def test_dapi_has_a_scale_of_its_own():
+    rng = np.random.default_rng(0)
+    images = {"bright_field": crops(), "dapi": [dapi_image(rng, positive=True) for _ in range(4)]}
+    preparation = Preparation.fit(Preprocess(size=24), images, ("bright_field", "dapi"))
+    unit = preparation.unit_image(images["dapi"][0], "dapi")
+    assert border_median(unit) == pytest.approx(0, abs=0.02)
+    assert 0.8 < unit.max() < 1.3
+    both = preparation.network_input({"dapi": images["dapi"][0], "bright_field": images["bright_field"][0]})
+    assert both.shape == (2, 24, 24)
+    np.testing.assert_array_equal(both[1], preparation.standardise(unit, "dapi"))
+
+
+def test_it_survives_being_written_to_a_bundle():
+    preparation = fitted(intensity="bit_depth")
+    again = Preparation.model_validate_json(preparation.model_dump_json())
+    np.testing.assert_array_equal(
+        again.network_input({"bright_field": crops(1)[0]}), preparation.network_input({"bright_field": crops(1)[0]})
+    )
