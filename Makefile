@@ -38,7 +38,7 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: bench-jurkat bench-throughput ## both benchmarks; they write docs/results/
 

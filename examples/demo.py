@@ -23,9 +23,9 @@ brightctc predict run/bundle new_sample scores.csv
 
 
 def main(folder: Path) -> None:
-    """Draw 360 cells of 12 donors and a new sample, then go the whole way in `folder`."""
+    """Draw 240 cells of 12 donors and a new sample, then go the whole way in `folder`."""
     folder.mkdir(parents=True)
-    drawn(folder, cells=360)
+    drawn(folder, cells=240)
     for line in COMMANDS.replace("\n    ", " ").strip().splitlines():
         print(f"\n$ {line}", flush=True)
         words = shlex.split(line)

@@ -83,8 +83,10 @@ def test_every_command_is_in_the_documents() -> None:
 
 @pytest.mark.slow  # loads torch
 @pytest.mark.parametrize("name", brightctc.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    assert getattr(brightctc, name).__doc__
+def test_every_public_name_is_there_and_stays(name: str) -> None:
+    for _ in range(2):  # its module, of the same name perhaps, is loaded by the first
+        assert callable(getattr(brightctc, name))
+        assert getattr(brightctc, name).__doc__
 
 
 def test_unknown_public_names_are_refused() -> None:
@@ -139,7 +141,8 @@ def test_every_user_error_has_a_fix(path: Path) -> None:
 @each(CODE)
 def test_files_are_short_and_named_for_what_they_hold(path: Path) -> None:
     assert not re.search(r"utils?|helpers?|common|managers?", path.stem)
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+    if "tests" not in path.relative_to(ROOT).parts:  # tables of cases may be long
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 def test_the_pinned_set_names_every_direct_part() -> None:

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from brightctc.metrics import FIGURES, Scored, calibration_error, figures, intervals, resampled_figures, unit_numbers
+from brightctc.metrics import (
+    FIGURES,
+    Interval,
+    Scored,
+    calibration_error,
+    clopper_pearson,
+    figures,
+    intervals,
+    resampled_figures,
+    unit_numbers,
+)
 from brightctc.metrics.intervals import resample_weights
 
 
@@ -21,6 +31,13 @@ def drawn(cells: int = 240, donors: int = 12, seed: int = 0) -> tuple[np.ndarray
 def scored(positive: np.ndarray, rng: np.random.Generator, shift: np.ndarray | float = 0.0) -> Scored:
     logit = np.round(rng.normal(0, 1, positive.size) + 1.5 * positive + shift, 1)
     return Scored(logit, logit >= 0.75, 1 / (1 + np.exp(-logit)))
+
+
+def ends(found: Interval) -> tuple[float, float, float]:
+    assert found.low is not None
+    assert found.value is not None
+    assert found.high is not None
+    return found.low, found.value, found.high
 
 
 def of_repeated_cells(positive: np.ndarray, result: Scored, times: np.ndarray) -> dict[str, float]:
@@ -102,7 +119,8 @@ def test_percentiles_of_the_resamples() -> None:
     recalls = np.sort(resampled_figures(positive, [result], donor, 400, 0)["recall"])
     assert found.low == pytest.approx(recalls[10], abs=0.01)
     assert found.high == pytest.approx(recalls[389], abs=0.01)
-    assert found.low < found.value < found.high  # pyright: ignore[reportOptionalOperand]
+    low, value, high = ends(found)
+    assert low < value < high
 
 
 def test_donors_that_differ_make_a_donor_interval_wider_than_a_cell_interval() -> None:
@@ -206,6 +224,30 @@ def test_looks_without_an_upper_end_are_none_not_infinite() -> None:
     assert "no bound" in str(found.reason)
 
 
+def test_without_an_error_the_ends_are_exact() -> None:
+    positive = np.arange(140) < 40
+    logit = np.where(positive, 2.0, -2.0)
+    found = intervals(positive, [Scored(logit, positive, 1 / (1 + np.exp(-logit)))], resamples=50).figures
+    assert ends(found["recall"]) == pytest.approx((clopper_pearson(40, 40)[0], 1, 1))
+    assert ends(found["false_calls_per_1000"]) == pytest.approx((0, 0, 1000 * clopper_pearson(0, 100)[1]))
+    tp, fp = 40 * clopper_pearson(40, 40)[0], 100 * clopper_pearson(0, 100)[1]
+    assert ends(found["f1"]) == pytest.approx((2 * tp / (tp + fp + 40), 1, 1))
+    assert ends(found["looks_per_true"]) == pytest.approx((1, 1, (tp + fp) / tp))
+    assert ends(found["mcc"])[0] < 0.95
+    assert "exact" in str(found["f1"].reason)
+    assert found["roc_auc"].low is None
+    assert "could vary" in str(found["roc_auc"].reason)
+
+
+def test_one_kind_of_error_leaves_the_other_figure_exact() -> None:
+    positive = np.arange(140) < 40
+    called = np.arange(140) < 60  # nothing missed, 20 false calls
+    found = intervals(positive, [Scored(called * 1.0, called, called * 0.9)], resamples=200).figures
+    assert "exact" in str(found["recall"].reason)
+    assert found["specificity"].reason is None
+    assert found["f1"].reason is None
+
+
 def test_an_unreadable_cell_has_no_part_in_brier_and_calibration() -> None:
     positive, result, donor = drawn()
     unread = np.arange(positive.size) < 40
@@ -219,12 +261,25 @@ def test_an_unreadable_cell_has_no_part_in_brier_and_calibration() -> None:
     assert figures(positive, held)["recall"] < figures(positive, result)["recall"]
 
 
-def test_the_calibration_interval_holds_its_value_though_resampling_adds_noise() -> None:
+def test_the_calibration_interval_is_freed_of_the_noise_that_resampling_adds() -> None:
     rng = np.random.default_rng(0)
     score = rng.random(800)
     positive = rng.random(800) < score  # perfectly calibrated: the error is all noise
-    found = intervals(positive, [Scored(score, score > 0.5, score)], resamples=400).figures["calibration_error"]
-    assert 0 <= found.low <= found.value <= found.high  # pyright: ignore[reportOptionalOperand]
+    result = Scored(score, score > 0.5, score)
+    low, value, high = ends(intervals(positive, [result], resamples=400).figures["calibration_error"])
+    drawn_errors = resampled_figures(positive, [result], np.arange(800), 400, 0)["calibration_error"]
+    added = drawn_errors.mean() - value
+    assert added > 0.005
+    assert high == pytest.approx(np.quantile(drawn_errors, 0.975) - added, abs=1e-3)
+    assert 0 <= low <= value <= high
+
+
+def test_a_figure_that_many_resamples_lack_has_no_interval() -> None:
+    positive = np.arange(100) < 30
+    called = np.arange(100) == 0  # a single call: a third of the resamples have none
+    found = intervals(positive, [Scored(called * 1.0, called, called * 1.0)], resamples=500).figures["precision"]
+    assert (found.value, found.low, found.high) == (1, None, None)
+    assert "of the resamples" in str(found.reason)
 
 
 def test_groups_are_numbered_as_they_come() -> None:

@@ -62,13 +62,13 @@ def test_a_recall_that_the_positives_cannot_show_says_so() -> None:
         logit = np.append(np.linspace(1, 2, positives), np.linspace(-2, -1, 50))
         return " ".join(choose_threshold(logit, np.arange(logit.size) < positives, "recall=0.95").warnings)
 
-    assert "not of 95.0%" in warnings(52)
+    assert "not of 95.0 %" in warnings(52)
     assert "50 of 52 validation positives" in warnings(52)
     # 59 positives, all needed, none missed: exactly enough for the claim
     logit, positive = np.append(np.ones(59), -np.ones(9)), np.arange(68) < 59
     assert choose_threshold(logit, positive, "recall=0.95").warnings == ()
     logit, positive = np.append(np.ones(58), -np.ones(9)), np.arange(67) < 58
-    assert "not of 95.0%" in choose_threshold(logit, positive, "recall=0.95").warnings[0]
+    assert "not of 95.0 %" in choose_threshold(logit, positive, "recall=0.95").warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,20 @@ is quick and scoring never loads torch.
 For Research Use Only. Not for use in diagnostic procedures.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from brightctc.bundle import Bundle
-    from brightctc.cohort import Cohort, check, import_export, split, withdraw
+    from brightctc.cohort import Cohort, check, import_export, split
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
     from brightctc.learn import train
     from brightctc.predict import predict
     from brightctc.recipe import Recipe, read_recipe
+    from brightctc.withdraw import withdraw
 
 _HOMES = {
     "Bundle": "bundle",
@@ -57,3 +60,15 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """`brightctc.evaluate` is the verb, also after the module of that name was loaded."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """The import system binds each submodule here; one named like a verb is left to `__getattr__`."""
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

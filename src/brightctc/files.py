@@ -9,12 +9,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from brightctc.errors import UserError
+
+_FLUSHES = 8  # files whose bytes are brought to disk at a time
 
 
 @contextlib.contextmanager
@@ -57,8 +60,8 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
         with _explained(target):
             yield beside
             beside.chmod(0o777 & ~_umask())
-            for path in beside.rglob("*"):
-                _flush(path)
+            with ThreadPoolExecutor(_FLUSHES) as pool:  # one after the other, 10,000 images took half a minute
+                list(pool.map(_flush, beside.rglob("*")))
             if target.exists():
                 retired = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
                 target.replace(retired / target.name)
@@ -168,6 +171,7 @@ def _explained(target: Path) -> Iterator[None]:
             errno.EROFS: ("this file system is read-only", "choose a folder that you may write to"),
             errno.ENOTDIR: ("a part of this path is a file, not a folder", "choose another path"),
             errno.EEXIST: ("a part of this path is a file, not a folder", "choose another path"),
+            errno.ENOTEMPTY: ("another process has written here meanwhile", "run the command again"),
             errno.ENAMETOOLONG: ("this name is too long for the file system", "choose a shorter name"),
         }
         if error.errno not in reasons:

@@ -40,7 +40,7 @@ class ValidationCells(_Frozen):
     logit: tuple[float, ...]
     positive: tuple[bool, ...]
     donor: tuple[int | None, ...]
-    samples: int = Field(1, ge=1)
+    samples: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _one_of_each_per_cell(self) -> Self:

@@ -62,7 +62,7 @@ class Session:
             self._outputs = [self._compiled.output(name) for name in OUTPUTS]
         except RuntimeError as error:
             raise UserError(
-                f"this network can't be loaded: {str(error).splitlines()[0]}",
+                f"this network can't be loaded: {str(error).strip().splitlines()[-1]}",
                 where,
                 "restore or export it again",
             ) from None

@@ -66,7 +66,7 @@ def _show(printer: Printer, metrics: dict[str, Any]) -> None:
     printer.say(f"{metrics['part']} part: {metrics['n']['cells']:,} cells, {metrics['class_ratio']}")
     printer.say(f"split by {metrics['split_by']}; {metrics['interval']['meaning']}")
     for stamp in metrics["stamps"]:
-        printer.say(f"STAMP: {stamp}")
+        printer.say(f"beside every figure: {stamp}")
     always = metrics["constant_classifier"]
     names = {
         "false_calls_per_1000": f"false calls per 1,000 {negative}",
@@ -78,9 +78,16 @@ def _show(printer: Printer, metrics: dict[str, Any]) -> None:
         [words, _value(metrics[name]["value"]), _interval(metrics[name]), _value(always.get(name))]
         for name, words in names.items()
     ]
-    printer.table(["figure", "value", "95 % interval", f"every cell called {positive}"], rows)
+    printer.say("")
+    printer.table(["figure", "value", "95 % interval", f"always {positive}"], rows)
+    for reason in dict.fromkeys(metrics[name].get("reason") for name in names):
+        if reason is not None:
+            held = [words for name, words in names.items() if metrics[name].get("reason") == reason]
+            printer.say(f"{', '.join(held) if len(held) < len(names) else 'all'}: {reason}")
     rare: list[list[object]] = [[row["prevalence"], row["text"]] for row in metrics["precision_at_prevalence"]]
+    printer.say("")
     printer.table([f"{positive} : {negative}", "precision there, at this recall (exact 95 % bounds)"], rare)
+    printer.say("")
 
 
 def _value(value: float | None) -> str:
@@ -91,5 +98,5 @@ def _value(value: float | None) -> str:
 
 def _interval(figure: dict[str, Any]) -> str:
     if figure["low"] is None and figure["high"] is None:
-        return figure.get("reason", "")
+        return "–"
     return " to ".join("no bound" if end is None else _value(end) for end in (figure["low"], figure["high"]))

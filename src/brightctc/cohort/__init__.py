@@ -1,5 +1,8 @@
 """Cohorts: folders with `cells.csv`, made from an instrument's export; and the one reader of image files."""
 
+from brightctc.cohort.checking import check
+from brightctc.cohort.checks.problems import CheckReport, Problem
+from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
     Classes,
     Cohort,
@@ -19,22 +22,33 @@ from brightctc.cohort.images import (
     read_images,
     write_image,
 )
+from brightctc.cohort.imported import ImportResult
+from brightctc.cohort.importing import import_export
 from brightctc.cohort.pattern import FilePattern
+from brightctc.cohort.splitting import SplitResult, split
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_SIDE",
     "MIN_SIDE",
+    "CheckReport",
     "Classes",
     "Cohort",
     "CohortFile",
     "FilePattern",
     "ImageFault",
+    "ImportResult",
+    "Problem",
     "SplitFile",
+    "SplitResult",
+    "check",
     "find_images",
+    "import_export",
     "read_cells",
     "read_image",
     "read_images",
+    "select",
+    "split",
     "write_cohort",
     "write_image",
     "write_split",

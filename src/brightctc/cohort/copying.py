@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.images import ImageFault, image_suffix, read_image, write_image
 from brightctc.errors import UserError
 
@@ -30,13 +31,13 @@ class Copies:
         """What the user should know of the copies."""
         told = []
         for names, what in (
-            (self.not_read, "images could not be opened and were not copied"),
-            (self.not_decoded, "images could not be decoded and were copied as they are"),
+            (self.not_read, "not copied, since it could not be opened"),
+            (self.not_decoded, "copied as it is, since it could not be decoded"),
         ):
             if names:
-                told.append(f"{len(names):,} {what}, such as {names[0]!r}: see brightctc check")
+                told.append(f"{what}: {plural(len(names), 'image')}, such as {names[0]!r}; see brightctc check")
         if self.clipped:
-            told.append(f"in {self.clipped:,} images a few pixels lay below the subtracted value and became 0")
+            told.append(f"in {plural(self.clipped, 'image')} a few pixels lay below the subtracted value and became 0")
         return tuple(told)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import polars as pl
 
+from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.images import find_images
 from brightctc.cohort.pattern import FilePattern
 from brightctc.errors import UserError
 
 _EXAMPLES = 3
+_MOST_CHANNELS = 12  # listed: a pattern that takes something else for the channel finds thousands
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Export:
            `channel`) and `folder`, `bright_field` and `dapi` (paths below `folder_path`; dapi null where there is
            none). `cell_id` is the instrument's, not yet unique: see `qualify`.
     files: image files found; matched: those that fit the pattern; unmatched: examples of those that don't.
-    channels: text of `{channel}` → files.  without_bright_field: cells left out for want of one.
+    channels: text of `{channel}` → files, the most frequent.  without_bright_field: cells left out for want of one.
     """
 
     folder_path: Path
@@ -65,18 +67,7 @@ def read_export(
     _refuse_tokens(names, bright_field, dapi)
     paths = _paths(folder, without)
     found = _gather(folder, paths, names)
-    if found.twice:
-        raise UserError(
-            f"{len(found.twice):,} files are a second image of the same cell and channel, such as {_some(found.twice)}",
-            folder,
-            "put what tells them apart into --pattern, or move the doubles away",
-        )
-    if not found.cells:
-        raise UserError(
-            f"none of the {len(paths):,} image files fits the pattern, such as {_some(found.unmatched)}",
-            f"--pattern {pattern!r}",
-            "write the pattern after these names: {sample_id}, {cell_id} and {channel} where they stand",
-        )
+    _refuse_unfit(found, len(paths), pattern, folder)
     bright = bright_field if names.holds_channel else ""
     _refuse_absent(found, bright, dapi, folder)
     rows = [_row(channels, str(bright), dapi) for channels in found.cells.values() if bright in channels]
@@ -91,7 +82,7 @@ def read_export(
     warnings = _warnings(found, len(paths) - matched, len(found.cells) - len(rows), bright)
     return Export(
         folder, cells, len(paths), matched, tuple(found.unmatched[:_EXAMPLES]),
-        dict(sorted(found.channels.items())), len(found.cells) - len(rows), warnings,
+        dict(found.channels.most_common(_MOST_CHANNELS)), len(found.cells) - len(rows), warnings,
     )  # fmt: skip
 
 
@@ -118,7 +109,7 @@ def refuse_doubles(cells: pl.DataFrame) -> None:
     first = double["cell_id"][0]
     files = double.filter(pl.col("cell_id") == first)["bright_field"].head(2)
     raise UserError(
-        f"{double['cell_id'].n_unique():,} cell ids stand for several cells each, such as "
+        f"{plural(double['cell_id'].n_unique(), 'cell id')} would stand for several cells, such as "
         f"{_some(double['cell_id'].unique(maintain_order=True).to_list())}",
         " and ".join(files),
         "ids restart from tube to tube: put {sample_id} (or {folder}) into --pattern where the files tell them apart",
@@ -133,6 +124,8 @@ def _paths(folder: Path, without: Path | None) -> list[Path]:
             folder,
             "give the folder that holds the image files",
         )
+    if not _is_text(str(folder.absolute())):
+        raise UserError("the folder's name is not UTF-8, so no table can hold it", folder, "rename the folder")
     try:
         paths = find_images(folder, without)
     except OSError as error:
@@ -190,8 +183,23 @@ def _refuse_tokens(names: FilePattern, bright_field: str | None, dapi: str | Non
         )
 
 
+def _refuse_unfit(found: _Found, files: int, pattern: str, folder: Path) -> None:
+    if found.twice:
+        raise UserError(
+            f"{plural(len(found.twice), 'second image')} of one cell and channel, such as {_some(found.twice)}",
+            folder,
+            "put what tells them apart into --pattern, or move the doubles away",
+        )
+    if not found.cells:
+        raise UserError(
+            f"none of the {plural(files, 'image file')} fits the pattern, such as {_some(found.unmatched)}",
+            f"--pattern {pattern!r}",
+            "write the pattern after these names: {sample_id}, {cell_id} and {channel} where they stand",
+        )
+
+
 def _refuse_absent(found: _Found, bright: str | None, dapi: str | None, folder: Path) -> None:
-    channels = ", ".join(f"{name} ({n:,})" for name, n in found.channels.most_common(12))
+    channels = ", ".join(f"{name} ({n:,})" for name, n in found.channels.most_common(_MOST_CHANNELS))
     for option, token in (("--bright-field", bright), ("--dapi", dapi)):
         if token is None and option == "--bright-field":
             raise UserError("which channel is the bright field?", folder, f"say --bright-field with one of: {channels}")
@@ -204,12 +212,12 @@ def _refuse_absent(found: _Found, bright: str | None, dapi: str | None, folder: 
 def _warnings(found: _Found, unmatched: int, without_bright_field: int, bright: str | None) -> tuple[str, ...]:
     told = []
     if found.unmatched:
-        told.append(f"{unmatched - found.not_text:,} image files fit no pattern and were left out, such as "
-                    f"{_some(found.unmatched)}")  # fmt: skip
+        left_out = plural(unmatched - found.not_text, "image file")
+        told.append(f"left out, since the pattern doesn't fit: {left_out}, such as {_some(found.unmatched)}")
     if found.not_text:
-        told.append(f"{found.not_text:,} image files have names that are not UTF-8 and were left out: rename them")
+        told.append(f"left out: {plural(found.not_text, 'image file')} with a name that is not UTF-8; rename them")
     if without_bright_field:
-        told.append(f"{without_bright_field:,} cells have no {bright!r} image and were left out")
+        told.append(f"left out: {plural(without_bright_field, 'cell')} without a {bright!r} image")
     return tuple(told)
 
 

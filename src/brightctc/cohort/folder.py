@@ -146,8 +146,7 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
 
 def write_cohort(folder: Path, cells: pl.DataFrame, about: CohortFile) -> None:
     """Write `cells.csv` and `cohort.yaml` into an existing folder (which the caller makes whole)."""
-    with files.new_file(folder / "cells.csv") as path:
-        cells.write_csv(path)
+    files.write_text(folder / "cells.csv", cells.write_csv())
     text = yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     files.write_text(folder / "cohort.yaml", text)
 
@@ -155,8 +154,7 @@ def write_cohort(folder: Path, cells: pl.DataFrame, about: CohortFile) -> None:
 def write_split(root: Path, parts: pl.DataFrame, about: SplitFile) -> None:
     """Write `splits.csv` (cell_id, part) and `splits.json` into a cohort."""
     files.write_json(root / "splits.json", about.model_dump(mode="json"))
-    with files.new_file(root / "splits.csv") as path:
-        parts.select("cell_id", "part").write_csv(path)
+    files.write_text(root / "splits.csv", parts.select("cell_id", "part").write_csv())
 
 
 def _with_parts(cells: pl.DataFrame, parts: pl.DataFrame, where: Path) -> pl.DataFrame:

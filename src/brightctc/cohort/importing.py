@@ -1,18 +1,18 @@
 """`import_export`: an instrument's export and a label table → a cohort."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from brightctc import files
+from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.copying import copy_images
 from brightctc.cohort.export import Export, qualify, read_export, refuse_doubles
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import NUMBER_COLUMNS, TEXT_COLUMNS, CohortFile, write_cohort
+from brightctc.cohort.imported import ImportResult, counted
 from brightctc.cohort.joining import Joined, join_table
 from brightctc.cohort.labels import LabelMap, keep_as_value
 from brightctc.cohort.tables import read_table, typed_facts
@@ -21,51 +21,23 @@ from brightctc.errors import UserError
 
 Progress = Callable[..., None]
 _OWN = ("cell_id", "instrument_cell_id", "bright_field", "dapi", "label", "label_value", "part", "folder", "channel")
+_FIRST = ("cell_id", "bright_field", "dapi", "label")
 
 
 @dataclass(frozen=True)
-class Group:
-    """Cells of one label (None: unlabelled) and origin (None: not known)."""
+class _Wanted:
+    """The options of an import, as given."""
 
-    label: str | None
-    origin: str | None
-    cells: int
-    samples: int
-    donors: int
-    with_dapi: int
-
-
-@dataclass(frozen=True)
-class ImportResult:
-    """What was imported, and what was left out.
-
-    classes: class → cells, positive first; unlabelled_values: value of the label column → cells without a class.
-    files: image files found; unmatched_files: those that fit no pattern; channels: channel → files.
-    left_out: cells that --where left out; without_row: cells without a row of the table; unused_rows: of the table.
-    samples, donors: how many are named; 0 where the column is absent.
-    """
-
-    cohort: Path
-    cells: int
-    classes: dict[str, int]
-    unlabelled: int
-    unlabelled_values: dict[str, int]
-    with_dapi: int
-    samples: int
-    donors: int
-    groups: tuple[Group, ...]
-    files: int
-    unmatched_files: int
-    channels: dict[str, int]
-    left_out: int
-    without_row: int
-    unused_rows: int
-    copied: bool
-    warnings: tuple[str, ...]
-
-    def summary(self) -> dict[str, Any]:
-        """All of it as plain values, for JSON."""
-        return asdict(self) | {"cohort": str(self.cohort), "warnings": list(self.warnings)}
+    pattern: str
+    bright_field: str | None
+    dapi: str | None
+    table: Path | None
+    key: str | None
+    labels: LabelMap | None
+    where: str | None
+    constants: dict[str, str]
+    copy: bool
+    subtract: int
 
 
 def import_export(
@@ -100,41 +72,140 @@ def import_export(
     constants: columns that have one value for all cells, such as `donor_id`.
     copy:     copy the images into the cohort; subtract: with it, a constant to take off every pixel (32768).
 
-    `cell_id` becomes `<sample_id>/<id>` where samples are known; the instrument's id stays in
+    `cell_id` becomes `<sample_id>/<id>` where samples are known (see qualify); the instrument's own id stays in
     `instrument_cell_id`. The cohort is written whole or not at all. Raises UserError (see the parts named above).
     """
-    if subtract and not copy:
-        raise UserError("subtract changes pixels, so it needs copies", "--subtract", "say --copy, too")
+    if subtract < 0 or (subtract and not copy):
+        raise UserError(
+            "subtract takes a number off copies of the images", f"--subtract {subtract}", "a number > 0, and --copy"
+        )
     labels = LabelMap.choose(label, positive, negative, classes)
-    target = Target.choose(Path(export), Path(cohort), copy=copy, overwrite=overwrite)
-    found = read_export(Path(export), pattern, bright_field, dapi, without=None if target.in_place else target.folder)
-    cells, joined = _facts(found, table, key, constants or {})
-    cells = typed_facts(qualify(cells, pattern), table or pattern)
-    cells, left_out = _chosen(cells, where)
-    refuse_doubles(cells)
-    cells, label_warnings = (keep_as_value(cells), _unused_label(cells)) if labels is None else labels.apply(cells)
-    settings = {
-        "export": Path(os.path.abspath(export)).name,  # noqa: PTH100  a link keeps its own name
-        "pattern": pattern,
-        "bright_field": bright_field,
-        "dapi": dapi,
-        "table": None if table is None else Path(table).name,
-        "key": None if joined is None else joined.on,
-        "label": label,
-        "positive": list(labels.positive) if labels else [],
-        "negative": list(labels.negative) if labels else [],
-        "where": where,
-        "constants": dict(constants or {}),
-        "copied": copy,
-        "subtracted": subtract,
-    }
+    wanted = _Wanted(
+        pattern, bright_field, dapi, table, key, labels, where, dict(constants or {}), copy, subtract
+    )  # fmt: skip
+    export, cohort = Path(export), Path(cohort)
+    target = Target.choose(export, cohort, copy=copy, overwrite=overwrite)
+    found = read_export(export, pattern, bright_field, dapi, without=None if target.in_place else cohort)
+    cells, joined = _with_facts(found, wanted)
+    chosen = _chosen(cells, where)
+    refuse_doubles(chosen)
+    labelled, told = _labelled(chosen, labels)
     with target.writing() as folder:
         if copy:
             tokens = {"bright_field": bright_field or "BF"} | ({} if dapi is None else {"dapi": dapi})
-            copies = copy_images(cells, found.folder_path, folder, tokens, subtract, progress)
-            cells, label_warnings = copies.cells, (*label_warnings, *copies.warnings())
+            copies = copy_images(labelled, export, folder, tokens, subtract, progress)
+            placed, told = copies.cells, (*told, *copies.warnings())
         else:
-            cells = cells.with_columns(pl.lit(target.prefix).add(pl.col("bright_field", "dapi")).name.keep())
-        result = _result(cells, found, joined, labels, left_out)
-        ...
+            placed = labelled.with_columns(pl.lit(target.prefix).add(pl.col("bright_field", "dapi")).name.keep())
+        warnings = (*found.warnings, *(joined.warnings if joined else ()), *told)
+        placed = _ordered(placed, dapi is not None)
+        result = counted(cohort, placed, found, joined, labels, cells.height - placed.height, warnings)
+        write_cohort(folder, placed, _about(cohort, export, placed, wanted, result))
     return result
+
+
+def _with_facts(found: Export, wanted: _Wanted) -> tuple[pl.DataFrame, Joined | None]:
+    """The export's cells with constants, the table's columns and ids that are unique across samples."""
+    cells, joined = _with_constants(found.cells, wanted.constants), None
+    if wanted.table is not None:
+        joined = join_table(cells, read_table(wanted.table), wanted.key)
+        cells = joined.cells
+    elif wanted.key is not None:
+        raise UserError("a key joins a table, and there is none", f"--key {wanted.key!r}", "say --table FILE, too")
+    return typed_facts(qualify(cells, wanted.pattern), wanted.table or "--constant or --pattern"), joined
+
+
+def _with_constants(cells: pl.DataFrame, constants: Mapping[str, str]) -> pl.DataFrame:
+    for name, value in constants.items():
+        if name in _OWN:
+            raise UserError(
+                f"{name!r} can't be a constant", f"--constant {name}={value}", "the import makes this column"
+            )
+        if name in cells.columns:
+            raise UserError(
+                f"{name!r} is a field of the pattern already", f"--constant {name}={value}", "leave one of them out"
+            )
+        if not name.isidentifier() or not str(value).strip():
+            raise UserError(
+                "a constant is a column name and a value", f"--constant {name}={value}", "such as donor_id=D1"
+            )
+        cells = cells.with_columns(pl.lit(str(value).strip()).alias(name))
+    return cells
+
+
+def _chosen(cells: pl.DataFrame, where: str | None) -> pl.DataFrame:
+    """The rows that fulfil the condition; columns whose text is all plain numbers can be compared as such."""
+    if where is None:
+        return cells
+    rows = cells.filter(select(cells.with_columns(_as_numbers(cells)), where, "--where"))
+    if rows.is_empty():
+        values = [
+            f"{name} has {', '.join(map(repr, cells[name].drop_nulls().unique(maintain_order=True).head(5)))}"
+            for name in pl.sql_expr(where).meta.root_names()
+        ]
+        raise UserError(
+            f"none of the {plural(cells.height, 'cell')} fulfils this", f"--where {where!r}", "; ".join(values)
+        )
+    return rows
+
+
+def _as_numbers(cells: pl.DataFrame) -> list[pl.Series]:
+    found = []
+    for column in cells.iter_columns():
+        if column.dtype != pl.String or column.name in TEXT_COLUMNS or column.null_count() == column.len():
+            continue
+        numbers = column.cast(pl.Float64, strict=False)
+        is_code = column.str.contains(r"^[+-]?0\d")  # 007 is a name
+        if numbers.null_count() == column.null_count() and not is_code.any():
+            found.append(numbers)
+    return found
+
+
+def _labelled(cells: pl.DataFrame, labels: LabelMap | None) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    if labels is not None:
+        return labels.apply(cells)
+    if "label" not in cells.columns:
+        return cells, ()
+    warning = "the column 'label' was not used (kept as 'label_value'): say --label label --positive … --negative …"
+    return keep_as_value(cells), (warning,)
+
+
+def _ordered(cells: pl.DataFrame, has_dapi: bool) -> pl.DataFrame:
+    """Columns in the documented order, further ones behind; without those that say nothing."""
+    known = dict.fromkeys((*_FIRST, *TEXT_COLUMNS, *NUMBER_COLUMNS))
+    names = [name for name in known if name in cells.columns]
+    names += [name for name in cells.columns if name not in known]
+    empty = {"dapi"} if not has_dapi else set()
+    folder = cells["folder"]
+    if (folder == "").all() or ("sample_id" in names and folder.eq_missing(cells["sample_id"]).all()):
+        empty.add("folder")
+    return cells.select(name for name in names if name not in empty)
+
+
+def _about(cohort: Path, export: Path, cells: pl.DataFrame, wanted: _Wanted, result: ImportResult) -> CohortFile:
+    """What `cohort.yaml` says: how to do it again, without the machine's paths."""
+    labels = wanted.labels
+    sizes = cells["pixel_size_um"].unique().to_list() if "pixel_size_um" in cells.columns else []
+    provenance: dict[str, Any] = {
+        "export": export.resolve().name,
+        "pattern": wanted.pattern,
+        "bright_field": wanted.bright_field,
+        "dapi": wanted.dapi,
+        "table": None if wanted.table is None else Path(wanted.table).name,
+        "key": wanted.key,
+        "label": None if labels is None else labels.column,
+        "positive": [] if labels is None else list(labels.positive),
+        "negative": [] if labels is None else list(labels.negative),
+        "where": wanted.where,
+        "constants": wanted.constants,
+        "copied": wanted.copy,
+        "subtracted": wanted.subtract,
+        "counts": result.counts(),
+    }
+    return CohortFile(
+        name=cohort.resolve().name,
+        classes=None if labels is None else labels.classes,
+        channels=("bright_field",) if wanted.dapi is None else ("bright_field", "dapi"),
+        pixel_size_um=sizes[0] if len(sizes) == 1 else None,
+        provenance=provenance,
+    )

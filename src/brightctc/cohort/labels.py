@@ -1,5 +1,6 @@
 """A column's values → the two classes; what is neither is unlabelled, and counted."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -47,7 +48,7 @@ class LabelMap:
             raise UserError(
                 "there are two classes", f"--classes {','.join(classes)}", "write --classes POSITIVE,NEGATIVE"
             )
-        ours, theirs = tuple(positive), tuple(negative)
+        ours, theirs = _values(positive), _values(negative)
         if classes is not None and not ours and not theirs:
             ours, theirs = (classes[0],), (classes[1],)
         if not ours or not theirs:
@@ -101,6 +102,12 @@ def keep_as_value(cells: pl.DataFrame) -> pl.DataFrame:
     if "label_value" in cells.columns:
         raise UserError("both columns label and label_value are there", "the label table", "rename one of them")
     return cells.rename({"label": "label_value"})
+
+
+def _values(values: Sequence[str]) -> tuple[str, ...]:
+    """As the table's: trimmed, composed Unicode. A lone text is one value, not its letters."""
+    listed = (values,) if isinstance(values, str) else values
+    return tuple(unicodedata.normalize("NFC", value.strip()) for value in listed)
 
 
 def _names(positive: tuple[str, ...], negative: tuple[str, ...], classes: Sequence[str] | None) -> Classes:

@@ -45,7 +45,7 @@ def plain_pixels(data: bytes) -> np.ndarray | None:
         return None
     try:
         return _plain(data, order)
-    except struct.error:  # a header that points outside the file
+    except (struct.error, KeyError):  # a header that points outside the file, or lacks a tag
         return None
 
 
@@ -85,8 +85,6 @@ def _plain(data: bytes, order: str) -> np.ndarray | None:
     dtype = _PLAIN_TYPES.get((number("bits", 1), number("sample_format", 1)))
     height, width = number("height", 0), number("width", 0)
     if dtype is None or not (MIN_SIDE <= height <= MAX_SIDE and MIN_SIDE <= width <= MAX_SIDE):
-        return None
-    if _TAG["offsets"] not in tags or _TAG["byte_counts"] not in tags:
         return None
     offsets = _numbers(data, order, *tags[_TAG["offsets"]])
     counts = _numbers(data, order, *tags[_TAG["byte_counts"]])

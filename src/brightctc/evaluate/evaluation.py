@@ -60,6 +60,12 @@ class Evaluation:
         return self.intervals.figures
 
     @property
+    def meaning(self) -> str:
+        """What the intervals are of; the stamps have the last word on whom they speak of."""
+        drawn, _, of_whom = self.intervals.meaning.partition(": ")
+        return ": ".join(filter(None, (drawn, "; ".join(self.claim.stamps) or of_whom)))
+
+    @property
     def constant(self) -> Counts:
         """The classifier that calls every cell positive, on the same cells."""
         return constant_classifier(self.counts.positives, self.counts.negatives)
@@ -114,8 +120,8 @@ def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:
     if counts.positives and not counts.fn:
         most = upper_bound_of_share(0, counts.positives)
         found.append(
-            f"no {classes.positive} was missed, and resampling can't show what {counts.positives} cells don't hold: "
-            f"the recall is at least {1 - most:.1%} (exact, 95 %)"
+            f"no {classes.positive} was missed among {counts.positives}: "
+            f"the recall is at least {100 * (1 - most):.1f} % (exact, 95 %)"
         )
     if counts.negatives and not counts.fp:
         most = 1000 * upper_bound_of_share(0, counts.negatives)
@@ -126,8 +132,8 @@ def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:
     needed = cells_needed(1 - CLAIMED_RECALL)
     if counts.positives < needed:
         found.append(
-            f"{counts.positives} {classes.positive} cells can't show a recall of {CLAIMED_RECALL:.0%} with 95 % "
-            f"confidence; that takes {needed}, none missed"
+            f"{counts.positives} {classes.positive} cells can't show a recall of {100 * CLAIMED_RECALL:.0f} % with "
+            f"95 % confidence; that takes {needed}, none missed"
         )
     return found
 

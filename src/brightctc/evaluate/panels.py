@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from brightctc.evaluate.evaluation import Evaluation
-from brightctc.metrics import Interval, clopper_pearson, precision_recall_curve, reliability, roc_curve
+from brightctc.evaluate.wording import shown
+from brightctc.metrics import clopper_pearson, precision_recall_curve, reliability, roc_curve
 
 POSITIVE, NEGATIVE, LINE, ALARM = "#D55E00", "#56B4E9", "#0072B2", "#B03A00"
 MUTED, GRID = "#5A5A5A", "#E4E4E4"
-STYLE = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.7,
     "axes.edgecolor": "#404040",
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
     "axes.labelsize": 8,
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
@@ -29,47 +28,47 @@ STYLE = {
     "legend.fontsize": 7.5,
     "legend.frameon": False,
     "svg.fonttype": "path",
+    "svg.hashsalt": "brightctc",
+    "text.parse_math": False,  # a class may be called "CD45$-$"
 }
 _SCORE_TICKS = (1e-6, 1e-4, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999, 1 - 1e-6)
 
 
 def roc(axes: Axes, evaluation: Evaluation) -> None:
     """Recall over the false-positive rate, with the frozen threshold's point."""
-    axes.set_title("ROC")
+    _title(axes, "ROC", f"area {shown(evaluation.figures['roc_auc'])}")
     counts = evaluation.counts
     if not counts.positives or not counts.negatives:
         return _empty(axes, "needs cells of both classes")
     curve = roc_curve(evaluation.positive, evaluation.scored.logit)
     axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls=(0, (4, 3)))
     axes.plot(curve.x, curve.y, color=LINE, lw=1.6, solid_joinstyle="round")
-    _point(axes, 1 - counts.specificity, counts.recall)
-    _unit_axes(axes, "1 − specificity", "recall")
-    return _note(axes, [("area", evaluation.figures["roc_auc"])])
+    _point(axes, 1 - counts.specificity, counts.recall, leftward=counts.specificity < 0.3)
+    return _unit_axes(axes, "1 − specificity", "recall")
 
 
 def precision_recall(axes: Axes, evaluation: Evaluation) -> None:
     """Precision over recall, with the level that calling every cell positive reaches."""
-    axes.set_title("Precision and recall")
+    _title(axes, "Precision and recall", f"average precision {shown(evaluation.figures['average_precision'])}")
     counts = evaluation.counts
     if not counts.positives:
         return _empty(axes, f"needs {evaluation.classes.positive} cells")
     curve = precision_recall_curve(evaluation.positive, evaluation.scored.logit)
     share = counts.positives / counts.cells
     axes.plot([0, 1], [share, share], color=MUTED, lw=0.8, ls=(0, (4, 3)))
-    axes.text(
-        0.01, share + (0.015 if share < 0.85 else -0.015), f"every cell called: {share:.2g}", fontsize=7, color=MUTED,
-        va="bottom" if share < 0.85 else "top",
-    )  # fmt: skip
+    words = f"every cell called {evaluation.classes.positive}: {share:.2g}"
+    above = share < 0.85
+    place = {"va": "bottom" if above else "top", "fontsize": 7, "color": MUTED}
+    axes.text(0.01, share + (0.015 if above else -0.015), words, **place)
     axes.step(curve.x, curve.y, where="pre", color=LINE, lw=1.6)
     if counts.tp + counts.fp:
-        _point(axes, counts.recall, counts.precision)
-    _unit_axes(axes, "recall", "precision")
-    return _note(axes, [("average precision", evaluation.figures["average_precision"])], low=share < 0.5)
+        _point(axes, counts.recall, counts.precision, leftward=counts.recall > 0.35)
+    return _unit_axes(axes, "recall", "precision")
 
 
 def histogram(axes: Axes, evaluation: Evaluation) -> None:
     """Scores of both classes, each as a share of its class, on a logit axis with the threshold."""
-    axes.set_title("Scores by class")
+    _title(axes, "Scores by class", _unread(evaluation))
     read = ~np.isnan(evaluation.scored.score)
     if not read.any():
         return _empty(axes, "no cell has a score")
@@ -83,27 +82,24 @@ def histogram(axes: Axes, evaluation: Evaluation) -> None:
         if chosen.any():
             weights = np.full(int(chosen.sum()), 100 / chosen.sum())
             style = {"bins": bins, "weights": weights, "color": colour}
-            axes.hist(logit[chosen], histtype="stepfilled", alpha=0.35, **style)
-            axes.hist(logit[chosen], histtype="step", lw=1.3, label=f"{name} ({chosen.sum():,})", **style)
-    axes.axvline(evaluation.threshold.logit, color="#202020", lw=1.0)
+            axes.hist(logit[chosen], histtype="step", lw=1.3, **style)
+            axes.hist(logit[chosen], histtype="stepfilled", alpha=0.4, label=f"{name} ({chosen.sum():,})", **style)
     axes.margins(x=0.01)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.3)
-    axes.annotate(
-        f"threshold {evaluation.threshold.score:.3g}", (evaluation.threshold.logit, 1), xycoords=("data", "axes fraction"),
-        xytext=(3, -2), textcoords="offset points", va="top", fontsize=7,
-    )  # fmt: skip
     _score_axis(axes, evaluation, bins)
     axes.set_ylabel("cells of the class (%)")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 0.93), handlelength=1.2, borderaxespad=0.2)
-    unread = int((~read).sum())
-    if unread:
-        axes.text(0.99, 0.86, f"{unread} unreadable, not drawn", transform=axes.transAxes, ha="right", fontsize=7)
+    at = (evaluation.threshold.logit - bins[0]) / (bins[-1] - bins[0])
+    _threshold_line(axes, evaluation, leftward=at > 0.6)
+    axes.legend(
+        loc="upper right" if at < 0.4 else "upper left", bbox_to_anchor=(float(at < 0.4), 0.95), handlelength=1.2
+    )
     return None
 
 
 def calibration(axes: Axes, evaluation: Evaluation) -> None:
     """The positives' share in ten bins of equal mass over their mean score, with exact 95 % bars."""
-    axes.set_title("Calibration at this class ratio")
+    figures = evaluation.figures
+    _title(axes, "Calibration at this class ratio", f"calibration error {shown(figures['calibration_error'])}")
     read = ~np.isnan(evaluation.scored.score)
     if not read.any():
         return _empty(axes, "no cell has a score")
@@ -115,43 +111,40 @@ def calibration(axes: Axes, evaluation: Evaluation) -> None:
     bars = np.abs(ends.T - bins.share)
     axes.plot([0, 1], [0, 1], color=MUTED, lw=0.8, ls=(0, (4, 3)))
     axes.errorbar(bins.score, bins.share, bars, color=LINE, fmt="o", ms=4, lw=1.0, mec="white", mew=0.6, clip_on=False)
-    _unit_axes(axes, "mean score", f"share of {evaluation.classes.positive}")
-    figures = evaluation.figures
-    return _note(axes, [("Brier", figures["brier"]), ("calibration error", figures["calibration_error"])])
+    return _unit_axes(axes, "mean score of a bin", f"share of {evaluation.classes.positive}")
 
 
-def _point(axes: Axes, x: float, y: float) -> None:
+def _point(axes: Axes, x: float, y: float, *, leftward: bool) -> None:
+    """The frozen threshold's point; its label stands on the side where the curve does not go."""
     axes.plot([x], [y], "o", ms=6.5, color=POSITIVE, mec="white", mew=1.0, clip_on=False, zorder=5)
-    toward = (-7, -9) if x > 0.7 else (7, -9)
-    axes.annotate(
-        "at the threshold", (x, y), xytext=toward, textcoords="offset points", fontsize=7, color=ALARM,
-        ha="right" if x > 0.7 else "left", va="top",
-    )  # fmt: skip
+    side, gap = ("right", -7) if leftward else ("left", 7)
+    style = {"fontsize": 7, "color": ALARM, "ha": side, "va": "top"}
+    axes.annotate("at the threshold", (x, y), xytext=(gap, -9), textcoords="offset points", **style)
+
+
+def _threshold_line(axes: Axes, evaluation: Evaluation, *, leftward: bool) -> None:
+    at, words = evaluation.threshold.logit, f"threshold {evaluation.threshold.score:.3g}"
+    axes.axvline(at, color="#202020", lw=1.0)
+    style = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "top", "fontsize": 7}
+    axes.annotate(words, (at, 1), xytext=(-3 if leftward else 3, -2), ha="right" if leftward else "left", **style)
 
 
 def _unit_axes(axes: Axes, x: str, y: str) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y)
-    axes.set_aspect("equal", adjustable="box", anchor="W")
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.grid(color=GRID, lw=0.6)
     axes.set_axisbelow(True)
 
 
-def _note(axes: Axes, figures: list[tuple[str, Interval]], low: bool = True) -> None:
-    lines = []
-    for name, found in figures:
-        if found.value is None:
-            lines.append(f"{name}: undefined")
-        elif found.low is None or found.high is None:
-            lines.append(f"{name} {found.value:.3f}")
-        else:
-            lines.append(f"{name} {found.value:.3f} ({found.low:.3f} to {found.high:.3f})")
-    box = {"boxstyle": "square,pad=0.25", "fc": "white", "ec": "none", "alpha": 0.85}
-    axes.text(
-        0.98, 0.04 if low else 0.96, "\n".join(lines), transform=axes.transAxes, ha="right",
-        va="bottom" if low else "top", fontsize=7.5, bbox=box,
-    )  # fmt: skip
+def _title(axes: Axes, title: str, below: str) -> None:
+    axes.text(0, 1.115, title, transform=axes.transAxes, fontsize=9, fontweight="bold")
+    axes.text(0, 1.04, below, transform=axes.transAxes, fontsize=7.5, color=MUTED)
+
+
+def _unread(evaluation: Evaluation) -> str:
+    unread = int(np.isnan(evaluation.scored.score).sum())
+    return f"{unread} unreadable cells are not drawn" if unread else "each class as a share of its own"
 
 
 def _bins(logit: np.ndarray, threshold: float) -> np.ndarray:

@@ -28,7 +28,7 @@ def metrics_record(evaluation: Evaluation, bundle_hash: str) -> dict[str, Any]:
             "unit": claim.unit,
             "resamples": drawn.resamples,
             "seed": drawn.seed,
-            "meaning": evaluation.intervals.meaning,
+            "meaning": evaluation.meaning,
         },
         "bundle": bundle_hash,
         "threshold": {key: getattr(evaluation.threshold, key) for key in ("policy", "logit", "score", "precision")},
@@ -47,6 +47,8 @@ def _figures(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     found = {name: dict(evaluation.figures[name].as_dict()) for name in FIGURES}
     for name in ("f1", "precision", "average_precision", "looks_per_true"):
         found[name]["class_ratio"] = evaluation.class_ratio
+    unlabelled = int((evaluation.cells.called & ~evaluation.cells.labelled).sum())
+    found["looks_per_true"]["looks_at_unlabelled"] = unlabelled
     if evaluation.claim.stamps:
         for figure in found.values():
             figure["stamp"] = "; ".join(evaluation.claim.stamps)

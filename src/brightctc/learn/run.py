@@ -113,8 +113,7 @@ def _train(run: Path, plan: _Plan, workers: int, progress: Progress | None) -> T
     samples = batches.with_copies(originals, recipe.augment)
     walk = batches.Batches(cells, samples, preparation, recipe.augment, recipe.train.batch_size, plan.seed, _device())
     history = loop.fit(network, walk, validation, recipe.train, run / "checkpoint", progress)
-    with files.new_file(run / "history.csv") as path:
-        pl.DataFrame(history).write_csv(path)
+    files.write_text(run / "history.csv", pl.DataFrame(history).write_csv())
     return _finish(run, plan, network, (cells, judges, validation, preparation), history)
 
 

@@ -23,9 +23,7 @@ class Reliability:
 def brier(positive: np.ndarray, score: np.ndarray) -> float:
     """Mean squared difference of score (0 to 1) and truth (Brier 1950); 0 is perfect. NaN without cells."""
     positive = np.asarray(positive, dtype=np.float64)
-    return (
-        float(np.mean((np.asarray(score, dtype=np.float64) - positive) ** 2)) if positive.size else math.nan
-    )
+    return float(np.mean((np.asarray(score, dtype=np.float64) - positive) ** 2)) if positive.size else math.nan
 
 
 def calibration_error(positive: np.ndarray, score: np.ndarray, bins: int = 10) -> float:
@@ -35,11 +33,7 @@ def calibration_error(positive: np.ndarray, score: np.ndarray, bins: int = 10) -
     ratio: at a rarer one the same scores promise too much.
     """
     found = reliability(positive, score, bins)
-    return (
-        float(np.average(np.abs(found.score - found.share), weights=found.cells))
-        if found.cells.size
-        else math.nan
-    )
+    return float(np.average(np.abs(found.score - found.share), weights=found.cells)) if found.cells.size else math.nan
 
 
 def reliability(positive: np.ndarray, score: np.ndarray, bins: int = 10) -> Reliability:

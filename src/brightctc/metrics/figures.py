@@ -60,7 +60,7 @@ def weighted_figures(
     Calibration bins are those of the whole part, in every weighting.
     """
     positive = np.asarray(positive, dtype=bool)
-    found = _at_threshold(*_weighted_counts(positive, scored.called, units, weights))
+    found = at_threshold(*_weighted_counts(positive, scored.called, units, weights))
     found["roc_auc"], found["average_precision"] = _areas(positive, scored.order, units, weights)
     found["brier"], found["calibration_error"] = _calibration(positive, scored.score, units, weights)
     return found
@@ -74,7 +74,8 @@ def _weighted_counts(
     return tuple(weights @ _sums(units, outcome, weights.shape[1]) for outcome in outcomes)
 
 
-def _at_threshold(tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> dict[str, np.ndarray]:
+def at_threshold(tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of AT_THRESHOLD from counts (float64 arrays of one shape); NaN, or ∞ looks, where undefined."""
     with np.errstate(invalid="ignore", divide="ignore"):
         recall, specificity = tp / (tp + fn), tn / (tn + fp)
         product = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
@@ -84,22 +85,19 @@ def _at_threshold(tp: np.ndarray, fp: np.ndarray, tn: np.ndarray, fn: np.ndarray
             "recall": recall,
             "specificity": specificity,
             "balanced_accuracy": (recall + specificity) / 2,
-            "mcc": (tp * tn - fp * fn) / product,
+            "mcc": np.clip((tp * tn - fp * fn) / product, -1.0, 1.0),
             "false_calls_per_1000": 1000 * fp / (tn + fp),
             "looks_per_true": (tp + fp) / tp,  # ∞ where calls find nothing true, NaN where nothing is called
         }
 
 
-def _areas(
-    positive: np.ndarray, order: Order, units: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _areas(positive: np.ndarray, order: Order, units: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
     if not positive.size:
         nothing = np.full(len(weights), np.nan)
         return nothing, nothing
     rows = max(1, _BLOCK // positive.size)
     blocks = [
-        weighted_areas(positive, order, weights[start : start + rows, units])
-        for start in range(0, len(weights), rows)
+        weighted_areas(positive, order, weights[start : start + rows, units]) for start in range(0, len(weights), rows)
     ]
     return tuple(np.concatenate(part) for part in zip(*blocks, strict=True))
 

@@ -13,7 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from brightctc.metrics.figures import FIGURES, Scored, figures, weighted_figures
+from brightctc.metrics.counts import Counts, confusion
+from brightctc.metrics.errorless import EXACT, exact_ends
+from brightctc.metrics.figures import AT_THRESHOLD, FIGURES, Scored, figures, weighted_figures
 
 Unit = Literal["donor", "sample", "cell"]
 LEVEL = 0.95
@@ -24,7 +26,10 @@ _ON_POSITIVES, _ON_NEGATIVES = {"recall"}, {"specificity", "false_calls_per_1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval. None where undefined or not to be had; `reason` then says why."""
+    """A figure with its 95 % interval. None where undefined or not to be had; `reason` then says why.
+
+    `reason` also says where the ends are not percentiles of resamples.
+    """
 
     value: float | None
     low: float | None = None
@@ -32,7 +37,7 @@ class Interval:
     reason: str | None = None
 
     def as_dict(self) -> dict[str, float | str | None]:
-        """{"value", "low", "high"}, and "reason" where something is None."""
+        """{"value", "low", "high"}, and "reason" where there is one."""
         shown: dict[str, float | str | None] = {"value": self.value, "low": self.low, "high": self.high}
         return shown | ({"reason": self.reason} if self.reason else {})
 
@@ -61,6 +66,7 @@ def intervals(
     positive: bool[n]. seeds: at least one `Scored` of n cells. unit: what is resampled whole; "donor" and
     "sample" need `groups`, the id of each cell's donor or sample. resamples ≥ 1; seed: of the resampling.
 
+    A figure that is the same in every resample (no error was seen) takes exact ends where there are some.
     Under 6 donors (samples) with cells of a class, figures that rest on this class have no interval. The
     calibration error's interval is shifted by the bootstrap's own estimate of its bias (resampling adds
     noise, and an absolute difference only grows with it).
@@ -74,7 +80,12 @@ def intervals(
     if set(too_few) != set(FIGURES) and positive.size:
         resampled = resampled_figures(positive, seeds, members, resamples, seed)
     shown = {name: _interval(name, point[name], resampled.get(name), too_few.get(name)) for name in FIGURES}
-    return Intervals(shown, unit, _meaning(unit, len(seeds), resamples), _warnings(positive, members, unit))
+    counts = [confusion(positive, scored.called) for scored in seeds]
+    shown = {name: _widened(name, found, counts) for name, found in shown.items()}
+    meaning = _meaning(unit, len(seeds), resamples)
+    if set(too_few) == set(FIGURES):
+        meaning = f"no intervals, since fewer than {TOO_FEW} {unit}s hold cells of each class"
+    return Intervals(shown, unit, meaning, _warnings(positive, members, unit))
 
 
 def resampled_figures(
@@ -129,6 +140,16 @@ def _interval(name: str, value: float, resampled: np.ndarray | None, too_few: st
     )
 
 
+def _widened(name: str, found: Interval, counts: Sequence[Counts]) -> Interval:
+    """An interval without width says nothing of how much was looked at; exact ends do."""
+    if found.low is None or found.high is None or not math.isclose(found.low, found.high, rel_tol=1e-9):
+        return found
+    ends = exact_ends(name, counts) if name in AT_THRESHOLD else None
+    if ends is None:
+        return Interval(found.value, reason="the same in every resample: no error was seen that could vary")
+    return Interval(found.value, *ends, EXACT)
+
+
 def _undefined(name: str) -> str:
     if name in _ON_NEGATIVES:
         return "undefined: there is no negative cell"
@@ -156,9 +177,7 @@ def _too_few(positive: np.ndarray, members: np.ndarray, unit: Unit) -> dict[str,
         needs = ["positive"] * (name not in _ON_NEGATIVES) + ["negative"] * (name not in _ON_POSITIVES)
         for side in needs:
             if holders[side] < TOO_FEW:
-                reasons[name] = (
-                    f"only {holders[side]} {unit}(s) with {side} cells: no interval for new {_new(unit)}"
-                )
+                reasons[name] = f"only {holders[side]} {unit}(s) with {side} cells: no interval for new {_new(unit)}"
                 break
     return reasons
 
@@ -174,9 +193,7 @@ def _warnings(positive: np.ndarray, members: np.ndarray, unit: Unit) -> tuple[st
                 f"not an interval for new {_new(unit)}",
             )
     if holders["positive"] < FEW:
-        return (
-            f"few {unit}s: {holders['positive']} with positive cells; their intervals tend to be too narrow",
-        )
+        return (f"few {unit}s: {holders['positive']} with positive cells; their intervals tend to be too narrow",)
     return ()
 
 
@@ -191,7 +208,5 @@ def _meaning(unit: Unit, seeds: int, resamples: int) -> str:
         "sample": f"whole samples, {apart}: for new samples like these; not for new patients",
         "cell": "cells, each class apart: cells and seeds only; not for new patients",
     }[unit]
-    mean = (
-        "" if seeds == 1 else f"; each figure is the mean of {seeds} seeds, each at its own frozen threshold"
-    )
+    mean = "" if seeds == 1 else f"; each figure is the mean of {seeds} seeds, each at its own frozen threshold"
     return f"95 % percentile intervals of {resamples:,} resamples of {drawn}{mean}"

@@ -46,9 +46,7 @@ def expected_precision(recall: float, false_positive_rate: float, k: float) -> f
 def _row(counts: Counts, k: int) -> RarePrecision:
     if not counts.tp or not counts.negatives:
         missing = "no positive was called" if counts.positives else "there are no positives"
-        return RarePrecision(
-            k, None, None, None, None, missing if not counts.tp else "there are no negatives"
-        )
+        return RarePrecision(k, None, None, None, None, missing if not counts.tp else "there are no negatives")
     recall = counts.recall
     if counts.fp:
         low_rate, high_rate = clopper_pearson(counts.fp, counts.negatives)

@@ -135,7 +135,7 @@ def _by_recall(candidates: _Candidates, target: float, _samples: int) -> tuple[f
     if sure < target:
         warnings.append(
             f"{found} of {positives} validation positives lie above the threshold, which shows a recall "
-            f"of at least {sure:.1%} with 95 % confidence, not of {target:.1%}"
+            f"of at least {100 * sure:.1f} % with 95 % confidence, not of {100 * target:.1f} %"
         )
     return candidates.below(index), warnings
 
@@ -171,23 +171,15 @@ def _thin_data(positive: np.ndarray, finite: np.ndarray, donors: Sequence[str | 
     """What makes a threshold shaky, in words."""
     warnings = []
     if not finite.all():
-        warnings.append(
-            f"{np.count_nonzero(~finite)} validation cells have no score and had no part in the threshold"
-        )
+        warnings.append(f"{np.count_nonzero(~finite)} validation cells have no score and had no part in the threshold")
     positives, negatives = np.count_nonzero(positive & finite), np.count_nonzero(~positive & finite)
     if not positives:
         warnings.append("validation has no positive cells: the threshold has no grounds")
     elif positives < FEW_POSITIVES:
-        warnings.append(
-            f"the threshold rests on {positives} positive validation cells (fewer than {FEW_POSITIVES})"
-        )
+        warnings.append(f"the threshold rests on {positives} positive validation cells (fewer than {FEW_POSITIVES})")
     if not negatives:
         warnings.append("validation has no negative cells: the threshold has no grounds")
-    known = {
-        donor for donor, counts in zip(donors or (), positive & finite, strict=False) if counts and donor
-    }
+    known = {donor for donor, counts in zip(donors or (), positive & finite, strict=False) if counts and donor}
     if known and len(known) < FEW_DONORS:
-        warnings.append(
-            f"the threshold rests on positive cells of {len(known)} donor(s) (fewer than {FEW_DONORS})"
-        )
+        warnings.append(f"the threshold rests on positive cells of {len(known)} donor(s) (fewer than {FEW_DONORS})")
     return warnings

@@ -3,11 +3,10 @@
 import json
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,7 @@ from brightctc.bundle import Bundle, SampleMeasures
 from brightctc.predict.calling import CallRule
 from brightctc.predict.concerns import contract_concerns, fault_concerns, seen_concerns
 from brightctc.predict.file_names import Names
+from brightctc.predict.result import PredictResult
 from brightctc.predict.scoring import require_channels, score_cells
 from brightctc.predict.source import Source, read_source
 from brightctc.predict.table import (
@@ -30,54 +30,6 @@ from brightctc.predict.table import (
 
 Progress = Callable[..., None]
 UNREADABLE = "unreadable"
-TOP = 10  # candidates in a summary
-
-
-@dataclass(frozen=True)
-class PredictResult:
-    """What `predict` wrote.
-
-    table: the scores as written. threshold: what made a cell a candidate. positive: that class's name.
-    calls: cells per call; `unreadable` for those without one.
-    """
-
-    scores: Path
-    meta: Path
-    table: pl.DataFrame
-    bundle_hash: str
-    threshold: CallRule
-    positive: str
-    calls: dict[str, int]
-    warnings: tuple[str, ...]
-
-    @property
-    def top(self) -> pl.DataFrame:
-        """The ten highest-ranked cells: rank, cell_id, sample_id, score, call, flags."""
-        ranked = self.table.filter(pl.col("rank") <= TOP).sort("rank")
-        return ranked.select("rank", "cell_id", "sample_id", "score", "call", "flags")
-
-    @property
-    def samples(self) -> pl.DataFrame:
-        """A row a sample, in order of first appearance: sample_id, cells, candidates, unreadable."""
-        return self.table.group_by("sample_id", maintain_order=True).agg(
-            cells=pl.len(),
-            candidates=(pl.col("call") == self.positive).sum(),
-            unreadable=pl.col("score").is_null().sum(),
-        )
-
-    def summary(self) -> dict[str, Any]:
-        """For machines."""
-        return {
-            "scores": str(self.scores),
-            "meta": str(self.meta),
-            "bundle_hash": self.bundle_hash,
-            "threshold": self.threshold.level(),
-            "cells": self.table.height,
-            "calls": self.calls,
-            "samples": self.samples.to_dicts(),
-            "top": self.top.to_dicts(),
-            "warnings": list(self.warnings),
-        }
 
 
 def predict(
@@ -107,8 +59,6 @@ def predict(
     """
     bundle, source, scores = Path(bundle), Path(source), Path(scores)
     require_ending(scores)
-    for target in (scores, meta_path(scores)):
-        files.refuse_existing(target, overwrite)
     names = Names(pattern, bright_field, dapi)
     command = _command(bundle, source, scores, threshold, names)
     model = Bundle.read(bundle)
@@ -120,27 +70,10 @@ def predict(
         files.new_file(meta_path(scores), overwrite=overwrite) as meta_file,
     ):
         verdicts, samples = _verdicts(model, given, rule, workers, progress)
-        table = scores_table(given.cells, verdicts, model.classes)
-        warnings = (
-            *(warning for warning in model.warnings if warning not in model.threshold.warnings),
-            *rule.warnings,
-            *given.warnings,
-            *fault_concerns(verdicts.error),
-            *contract_concerns(model, samples),
-            *seen_concerns(model, given.cells),
-        )
-        result = PredictResult(
-            scores=scores,
-            meta=meta_path(scores),
-            table=table,
-            bundle_hash=model.hash,
-            threshold=rule.applied(verdicts.logit, verdicts.score, verdicts.called),
-            positive=model.classes.positive,
-            calls=_calls(table, model),
-            warnings=tuple(dict.fromkeys(warnings)),
-        )
-        write_table(table, table_file)
-        meta_file.write_text(json.dumps(_meta(result, model, given, command), indent=2, ensure_ascii=False) + "\n")
+        result = _result(model, given, rule, verdicts, scores)
+        result = replace(result, warnings=_warnings(model, given, rule, verdicts, samples))
+        write_table(result.table, table_file)
+        meta_file.write_text(_meta(result, model, given, command), encoding="utf-8")
     return result
 
 
@@ -168,14 +101,45 @@ def _verdicts(
     return Verdicts(logit, score, rule.called(logit, score), flags, error), dict(samples)
 
 
-def _calls(table: pl.DataFrame, bundle: Bundle) -> dict[str, int]:
+def _result(bundle: Bundle, given: Source, rule: CallRule, verdicts: Verdicts, scores: Path) -> PredictResult:
+    table = scores_table(given.cells, verdicts, bundle.classes)
     counts = Counter(UNREADABLE if call is None else call for call in table["call"])
-    return {name: counts[name] for name in (bundle.classes.positive, bundle.classes.negative, UNREADABLE)}
+    return PredictResult(
+        scores=scores,
+        meta=meta_path(scores),
+        table=table,
+        bundle_hash=bundle.hash,
+        threshold=rule.applied(verdicts.logit, verdicts.score, verdicts.called),
+        positive=bundle.classes.positive,
+        calls={name: counts[name] for name in (bundle.classes.positive, bundle.classes.negative, UNREADABLE)},
+    )
 
 
-def _meta(result: PredictResult, bundle: Bundle, given: Source, command: str) -> dict[str, Any]:
+def _warnings(
+    bundle: Bundle,
+    given: Source,
+    rule: CallRule,
+    verdicts: Verdicts,
+    samples: Mapping[str | None, SampleMeasures],
+) -> tuple[str, ...]:
+    """Each once. The threshold's own belong to the rule that was used."""
+    return tuple(
+        dict.fromkeys(
+            (
+                *(warning for warning in bundle.warnings if warning not in bundle.threshold.warnings),
+                *rule.warnings,
+                *given.warnings,
+                *fault_concerns(verdicts.error),
+                *contract_concerns(bundle, samples),
+                *seen_concerns(bundle, given.cells),
+            )
+        )
+    )
+
+
+def _meta(result: PredictResult, bundle: Bundle, given: Source, command: str) -> str:
     """SCORES.meta.json. image_root: what the column bright_field is relative to; cohort_root: null for no cohort."""
-    return {
+    values = {
         "format_version": META_VERSION,
         "brightctc": version("brightctc"),
         "command": command,
@@ -190,12 +154,16 @@ def _meta(result: PredictResult, bundle: Bundle, given: Source, command: str) ->
         "calls": result.calls,
         "warnings": list(result.warnings),
     }
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
 def _command(bundle: Path, source: Path, scores: Path, threshold: str | None, names: Names) -> str:
     """The command line that does the same."""
-    words = ["brightctc", "predict", str(bundle), str(source), str(scores)]
-    options = {"--threshold": threshold, "--pattern": names.pattern, "--bright-field": names.bright_field}
-    for option, value in {**options, "--dapi": names.dapi}.items():
-        words += [] if value is None else [option, value]
-    return shlex.join(words)
+    given = {
+        "--threshold": threshold,
+        "--pattern": names.pattern,
+        "--bright-field": names.bright_field,
+        "--dapi": names.dapi,
+    }
+    options = [word for option, value in given.items() if value is not None for word in (option, value)]
+    return shlex.join(["brightctc", "predict", str(bundle), str(source), str(scores), *options])

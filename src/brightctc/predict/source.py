@@ -61,9 +61,8 @@ def _cohort(folder: Path, bundle: Bundle) -> Source:
         files = cohort.paths(cohort.cells, channel)
         if any(file is not None for file in files):
             paths[channel] = files
-    sizes: list[float | None] = [cohort.about.pixel_size_um] * cohort.cells.height
-    if "pixel_size_um" in cohort.cells.columns:
-        sizes = cohort.cells["pixel_size_um"].fill_null(cohort.about.pixel_size_um).to_list()
+    given = cohort.cells["pixel_size_um"] if "pixel_size_um" in cohort.cells.columns else [None] * cohort.cells.height
+    sizes = [cohort.about.pixel_size_um if size is None else size for size in given]
     return Source("cohort", folder.resolve(), cohort.cells, paths, sizes)
 
 
@@ -71,7 +70,9 @@ def _folder(folder: Path, bundle: Bundle, names: Names) -> Source:
     try:
         images = find_images(folder)
     except OSError as error:
-        raise UserError(f"this folder can't be listed: {error.strerror}", error.filename or folder) from None
+        raise UserError(
+            f"this folder can't be listed: {error.strerror}", error.filename or folder, "ask its owner"
+        ) from None
     if not images:
         raise UserError("no .tif, .tiff or .png files here, at any depth", folder, "check the path of the input")
     found = by_names(folder, images, bundle, names)

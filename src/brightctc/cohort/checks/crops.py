@@ -62,9 +62,7 @@ class _Pass:
             fault = {"fault": image.kind, "detail": image.detail}
             self.rows.append({"row": row, "channel": channel, **fault, **_UNREAD})
             return
-        self.rows.append(
-            {"row": row, "channel": channel, "fault": None, "detail": None, **crop_numbers(image)}
-        )
+        self.rows.append({"row": row, "channel": channel, "fault": None, "detail": None, **crop_numbers(image)})
         if channel == CHANNELS[0]:
             pixels = image.astype(np.float64)
             self.background[row] = background(pixels)
@@ -107,9 +105,7 @@ def read_crops(cohort: Cohort, progress: Any = None) -> Crops:
         if progress is not None and (done % 256 == 0 or done == len(wanted)):
             progress("reading images", done, len(wanted))
     images = pl.DataFrame(gathered.rows, schema=_SCHEMA)
-    return Crops(
-        images, gathered.same_picture, gathered.background, gathered.thumbnails, gathered.details
-    )
+    return Crops(images, gathered.same_picture, gathered.background, gathered.thumbnails, gathered.details)
 
 
 def same_picture(first: np.ndarray, second: np.ndarray) -> bool:

@@ -116,14 +116,12 @@ def _descriptors(thumbnails: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _candidates(descriptors: np.ndarray) -> np.ndarray:
     """Pairs of near neighbours: int (pairs, 2), each once."""
-    from scipy.spatial import cKDTree  # not every reader of cohorts searches for copies
+    from scipy.spatial import KDTree  # not every reader of cohorts searches for copies
 
     count = len(descriptors)
-    _, near = cKDTree(descriptors).query(
-        descriptors, k=min(_NEIGHBOURS + 1, count), distance_upper_bound=_RADIUS, workers=2
-    )
-    first = np.repeat(np.arange(count), near.shape[1])
-    second = near.ravel()
+    asked = min(_NEIGHBOURS + 1, count)
+    _, near = KDTree(descriptors).query(descriptors, k=asked, distance_upper_bound=_RADIUS, workers=2)
+    first, second = np.repeat(np.arange(count), asked), np.ravel(near)
     real = (second < count) & (second != first)
     pairs = np.sort(np.stack([first[real], second[real]], axis=1), axis=1)
     return np.unique(pairs, axis=0)

@@ -66,15 +66,15 @@ def _joined(pairs: np.ndarray) -> list[list[int]]:
 
 
 def _copies(cohort: Cohort, groups: Sequence[Sequence[int]], kind: str, words: str) -> Iterator[Problem]:
-    """Copies within a part, and copies that reach across parts."""
+    """Copies within a part, and copies that reach across parts (what is set aside in the pool does no harm)."""
     parts = cohort.cells["part"] if "part" in cohort.cells.columns else None
     across, within = [], []
     for group in groups:
-        held = set() if parts is None else set(parts.gather(list(group)))
+        held = set() if parts is None else set(parts.gather(list(group))) - {"pool"}
         (across if len(held) > 1 else within).append(group)
     if across:
         yield _copied(
-            cohort, across, f"{kind}_in_two_parts", f"{words} in two parts: figures on them are worthless", "error"
+            cohort, across, f"{kind}_in_two_parts", f"{words} in two parts: they are scored by what saw them", "error"
         )
     if within:
         severity = "warning" if kind == "near_pixels" else "error"
@@ -101,9 +101,7 @@ def _in_two_parts(cohort: Cohort) -> Iterator[Problem]:
     names = {"donor_id": "donor", "sample_id": "sample"}
     several = [name for name in names if name in cells.columns and cells[name].drop_nulls().n_unique() > 1]
     for column in several:
-        spread = (
-            cells.drop_nulls(column).group_by(column).agg(pl.col("part").n_unique()).filter(pl.col("part") > 1)
-        )
+        spread = cells.drop_nulls(column).group_by(column).agg(pl.col("part").n_unique()).filter(pl.col("part") > 1)
         if spread.height:
             yield found(
                 f"{names[column]}_in_two_parts",

@@ -49,7 +49,7 @@ _FAULTS = {
 }
 _CHANNEL_WORDS = {"bright_field": "bright-field images", "dapi": "DAPI images"}
 _OFFSET = 32768
-_WHITE = (255, 1023, 4095, 16383, 65535)
+_WHITE = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 _SATURATED_SHARE = 0.01  # of a crop's pixels at white
 
 
@@ -79,9 +79,7 @@ def _faults(cohort: Cohort, images: pl.DataFrame) -> Iterator[Problem]:
     """Files that give no pixels, by channel and reason."""
     failed = images.filter(pl.col("fault").is_not_null())
     for (fault, channel), rows in failed.group_by("fault", "channel", maintain_order=True):
-        kind, words, fix = _FAULTS.get(
-            str(fault), (str(fault), f"with the fault {fault}", "export these files again")
-        )
+        kind, words, fix = _FAULTS.get(str(fault), (str(fault), f"with the fault {fault}", "export these files again"))
         details = rows["detail"].unique(maintain_order=True)
         because = f" ({details[0]})" if details.len() == 1 and kind != "missing_file" else ""
         yield found(
@@ -110,9 +108,7 @@ def _saturated(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Pro
     integer = pl.col("dtype").is_in(["uint8", "uint16"])
     shifted = pl.when(pl.col("low") >= _OFFSET).then(pl.col("high") - _OFFSET).otherwise(pl.col("high"))
     at_white = (integer & shifted.is_in(_WHITE)) | (~integer & (pl.col("high") == 1.0))
-    saturated = read.filter(
-        at_white & (pl.col("at_high") > _SATURATED_SHARE) & (pl.col("low") < pl.col("high"))
-    )
+    saturated = read.filter(at_white & (pl.col("at_high") > _SATURATED_SHARE) & (pl.col("low") < pl.col("high")))
     if saturated.height:
         worst = 100 * float(saturated["at_high"].to_numpy().max())
         yield found(
@@ -138,7 +134,7 @@ def _offset(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Proble
         ids(cohort, shifted["row"]),
         f"{shifted.height:,} 16-bit {_CHANNEL_WORDS[channel]} with no value below 32,768"
         + (": an offset of 32,768 was added" if narrow else ": an offset of 32,768, or very bright images"),
-        "if it is an offset, import again with --subtract 32768",
+        "if it is an offset, import again with --copy --subtract 32768",
     )
 
 
@@ -146,9 +142,7 @@ def _channels_disagree(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
     """Bright field and DAPI of one cell in different sizes."""
     bright, dapi = (read.filter(pl.col("channel") == channel) for channel in CHANNELS)
     both = bright.join(dapi, on="row", suffix="_dapi").sort("row")
-    unlike = both.filter(
-        (pl.col("height") != pl.col("height_dapi")) | (pl.col("width") != pl.col("width_dapi"))
-    )
+    unlike = both.filter((pl.col("height") != pl.col("height_dapi")) | (pl.col("width") != pl.col("width_dapi")))
     if unlike.height:
         first = unlike.row(0, named=True)
         yield found(
@@ -166,11 +160,12 @@ def _mixtures(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
     bright = read.filter(pl.col("channel") == CHANNELS[0])
     sizes = bright.group_by("width", "height").len().sort("len", "width", "height", descending=True)
     if sizes.height > 1:
+        sides = [*sizes["width"], *sizes["height"]]
         yield found(
             "mixed_crop_size",
             "note",
             [f"{row['width']} × {row['height']} px" for row in sizes.iter_rows(named=True)],
-            f"crops of {sizes.height:,} sizes, from {_side(bright, 'min')} to {_side(bright, 'max')} px a side",
+            f"crops of {sizes.height:,} sizes, from {min(sides)} to {max(sides)} px a side",
             "nothing, if the instrument crops that way; preprocess.fit: pad keeps the scale",
         )
     types = bright["dtype"].unique().sort().to_list()
@@ -192,8 +187,3 @@ def _mixtures(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
                 f"{len(pixel_sizes)} pixel sizes, from {pixel_sizes[0]:g} to {pixel_sizes[-1]:g} µm",
                 "nothing, or bring them to one with preprocess.um_per_pixel (and preprocess.fit: pad)",
             )
-
-
-def _side(bright: pl.DataFrame, which: str) -> int:
-    sides = bright.select(pl.min_horizontal("height", "width").min(), pl.max_horizontal("height", "width").max())
-    return sides.row(0)[0 if which == "min" else 1]

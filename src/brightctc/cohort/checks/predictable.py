@@ -62,9 +62,13 @@ def folds_of(positive: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
 
 
 def beyond_chance(auc: float, positive: np.ndarray) -> bool:
-    """Is the AUC over three standard errors (of no relation; Hanley and McNeil 1982) above 0.5?"""
+    """Is the AUC further above 0.5 than chance brings it in cross-validation, in about 999 of 1,000 cases?
+
+    4.5 standard errors of an AUC without relation (Hanley and McNeil 1982): cross-validated ones scatter 1.4 times as
+    much (measured on drawn labels without relation, 40 to 1,000 cells), which leaves 3.2.
+    """
     ones, zeros = int(positive.sum()), int((~positive).sum())
-    return (auc - 0.5) > 3 * float(np.sqrt((ones + zeros + 1) / (12 * ones * zeros)))
+    return (auc - 0.5) > 4.5 * float(np.sqrt((ones + zeros + 1) / (12 * ones * zeros)))
 
 
 def _grouped_folds(positive: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -21,7 +21,16 @@ _CONDITION = re.compile(
     r"well|operator|scanner|microscope|camera|experiment|session|exposure|gain|lot)(?:_|$)",
     re.IGNORECASE,
 )
-_NO_CONDITION = {"cell_id", "bright_field", "dapi", "label", "label_source", "part", "instrument_cell_id", "selected_by"}
+_NO_CONDITION = {
+    "cell_id",
+    "bright_field",
+    "dapi",
+    "label",
+    "label_source",
+    "part",
+    "instrument_cell_id",
+    "selected_by",
+}
 _DATE = re.compile(r"(\d{4}[-./:]?\d{2}[-./:]?\d{2}|\d{1,2}[-./]\d{1,2}[-./]\d{4})(?:[ T_].*)?")
 _FEWEST = 10  # labelled cells of each class; fewer say nothing
 _BINS = 20
@@ -87,9 +96,7 @@ def _labelled(cohort: Cohort, crops: Crops) -> _Labelled:
     return _Labelled(rows, (cells["label"].gather(rows) == classes.positive).to_numpy(), groups)
 
 
-def _sources(
-    cohort: Cohort, crops: Crops, days: Sequence[str | None]
-) -> Iterator[tuple[str, pl.Series]]:
+def _sources(cohort: Cohort, crops: Crops, days: Sequence[str | None]) -> Iterator[tuple[str, pl.Series]]:
     """Name and value a cell of everything that might stand for the batch."""
     cells = cohort.cells
     dates = [column for column in cells.columns if _holds_dates(cells[column])]
@@ -119,11 +126,12 @@ def _holds_dates(values: pl.Series) -> bool:
 def _codes(values: pl.Series) -> np.ndarray | None:
     """Values as numbers from 0, in order of appearance; None where there is one, or almost one a cell.
 
-    Numbers of many values are divided into 20 groups of equal size. A missing value is a value of its own.
+    Numbers of many values are divided into up to 20 groups of equal size, of 20 cells or more. A missing value is a
+    value of its own.
     """
     if values.dtype.is_numeric() and values.n_unique() > _BINS:
-        ranked = values.rank("average") / values.len()
-        values = (ranked * _BINS).ceil().cast(pl.Int32)
+        bins = min(_BINS, max(4, values.len() // 20))
+        values = (values.rank("average") / values.len() * bins).ceil().cast(pl.Int32)
     elif values.n_unique() > values.len() / 2:
         return None
     if values.n_unique() < 2:
@@ -149,7 +157,7 @@ def _strength(auc: float) -> str:
 
 def _predicted_by(names: Sequence[str], auc: float, cells: int) -> Problem:
     words = " (and ".join(_WORDS.get(name, f"the column {name!r}") for name in names[:2])
-    words += ("" if len(names) == 1 else ", which divides the cells alike)" if len(names) == 2 else ", …)")
+    words += "" if len(names) == 1 else ", which divides the cells alike)" if len(names) == 2 else ", …)"
     return Problem(
         f"shortcut_{names[0]}",
         "warning",

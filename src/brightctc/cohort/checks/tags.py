@@ -14,7 +14,7 @@ from typing import BinaryIO
 TEXT_TAGS = {
     269: "DocumentName", 270: "ImageDescription", 271: "Make", 272: "Model", 285: "PageName", 305: "Software",
     306: "DateTime", 315: "Artist", 316: "HostComputer", 700: "XMP", 33432: "Copyright", 33723: "IPTC",
-    50838: "ImageJMetaDataByteCounts", 50839: "ImageJMetaData", 65000: "Private",
+    50839: "ImageJMetaData", 65000: "Private",
 }  # fmt: skip
 _TEXT_TYPES = {1, 2, 7, 129}  # BYTE, ASCII, UNDEFINED, UTF-8
 _MOST_TEXT = 65536  # bytes of a tag or chunk that are looked at
@@ -26,6 +26,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def read_tags(path: Path) -> dict[str, str]:
     """Name → text of every tag or chunk that holds words; empty for other files and files that can't be read."""
     words: dict[str, str] = {}
+    if not path.is_file():
+        return words  # nor a pipe, whose opening would wait for a writer
     try:
         with path.open("rb") as file:
             start = file.read(8)

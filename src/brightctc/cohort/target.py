@@ -1,0 +1,75 @@
+"""Where an import may write: a folder of its own, or beside the images it describes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from brightctc import files
+from brightctc.errors import UserError
+
+_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "images")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cohort's folder.
+
+    prefix: put before a path below the export, it gives the path as `cells.csv` holds it.
+    in_place: the export lies inside the cohort folder, so the folder is kept and only its files are written.
+    """
+
+    folder: Path
+    prefix: str
+    in_place: bool
+    overwrite: bool
+
+    @classmethod
+    def choose(cls, export: Path, cohort: Path, *, copy: bool, overwrite: bool) -> Self:
+        """Raises UserError where writing there would lose something, or is not allowed."""
+        images, folder = export.resolve(), cohort.resolve()
+        if folder.is_file():
+            raise UserError("the cohort must be a folder, and this is a file", cohort, "choose another path")
+        if images != folder and folder not in images.parents:
+            files.refuse_existing(folder, overwrite)
+            _refuse_losses(cohort)
+            absolute = Path(os.path.abspath(export))  # noqa: PTH100  resolve() would replace links by what they point at
+            return cls(cohort, f"{absolute.as_posix().rstrip('/')}/", False, overwrite)
+        if copy:
+            raise UserError(
+                "the images lie in the cohort folder already", cohort, "leave out --copy, or choose another folder"
+            )
+        if not overwrite and any((folder / name).exists() for name in ("cells.csv", "cohort.yaml")):
+            raise UserError("there is a cohort here already", cohort, "say --overwrite to replace it")
+        inside = images.relative_to(folder).as_posix()
+        return cls(cohort, "" if inside == "." else f"{inside}/", True, overwrite)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Yield the folder to write into; what is not finished is never seen as a cohort."""
+        if not self.in_place:
+            with files.new_folder(self.folder, overwrite=self.overwrite) as folder:
+                yield folder
+            return
+        with files.lock(self.folder):
+            for name in ("splits.csv", "splits.json"):  # a split of the cells that were here
+                (self.folder / name).unlink(missing_ok=True)
+            yield self.folder
+
+
+def _refuse_losses(folder: Path) -> None:
+    """Overwriting replaces the whole folder, so it must hold a cohort and nothing else."""
+    if not folder.is_dir():
+        return
+    others = sorted(
+        path.name for path in folder.iterdir() if path.name not in _COHORT_FILES and not path.name.startswith(".")
+    )
+    if others:
+        listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
+        raise UserError(
+            f"this folder holds more than a cohort, and --overwrite would delete it: {listed}",
+            folder,
+            "choose another folder for the cohort, or move these away",
+        )

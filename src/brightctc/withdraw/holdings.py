@@ -1,0 +1,189 @@
+"""Find what holds a donor: cohorts, runs, bundles, evaluations and score tables below some folders."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from brightctc import files
+from brightctc.bundle import Seen
+from brightctc.cohort import read_cells
+from brightctc.errors import UserError
+from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, read_rows
+
+Kind = Literal["scores", "evaluation", "bundle", "run", "cohort", "mention"]
+_NOT_ENTERED = {".git"}
+_TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv"}
+_MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
+_SHORTEST_ID = 3  # letters; a shorter one would be found in every file
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One place that holds the donor.
+
+    cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
+    images: copies of their images inside a cohort, which removal deletes; originals: image files that removal leaves.
+    certain: False for a run that was stopped before it wrote its bundle, and for files that only mention the id.
+    """
+
+    kind: Kind
+    path: Path
+    cells: int | None = None
+    images: tuple[Path, ...] = ()
+    originals: int = 0
+    certain: bool = True
+
+
+def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[str]]:
+    """All places below `paths` that hold the donor, in the order in which removal treats them; and warnings.
+
+    Cohorts come last: their cell ids tell which rows of a table without donors are the donor's, also when a removal
+    was interrupted and is run again.
+    """
+    warnings: list[str] = []
+    folders, tables = _walk(paths, warnings)
+    cohorts = list(_cohorts(folders, donor, warnings))
+    cells = donor_cells(donor, [held.path for held in cohorts])
+    held = [*_tables(tables, cells, warnings), *_models(folders, donor, warnings), *cohorts]
+    if len(donor) < _SHORTEST_ID:
+        warnings.append(f"{donor!r} is too short to be searched for in other texts (reports, label tables)")
+    else:
+        known = {table for holding in held for table in (holding.path, *_own_tables(holding))}
+        held += _mentions(folders, tables, donor, known)
+    return held, warnings
+
+
+def donor_cells(donor: str, cohorts: list[Path]) -> DonorCells:
+    """The donor's cells as these cohorts know them."""
+    return DonorCells.of(donor, [_rows(folder, donor) for folder in cohorts])
+
+
+def _walk(paths: list[Path], warnings: list[str]) -> tuple[list[Path], list[Path]]:
+    """Every folder below the paths, and every table file; links are not followed."""
+
+    def not_searched(error: OSError) -> None:
+        warnings.append(f"not searched: {error.filename}: {error.strerror}")
+
+    folders: dict[Path, None] = {}
+    tables: dict[Path, None] = {}
+    for path in paths:
+        if path.is_file():
+            tables[path] = None
+        elif not path.is_dir():
+            raise UserError("there is nothing here to search", path, "check the path")
+        for folder, inner, names in os.walk(path, onerror=not_searched):
+            inner[:] = sorted(set(inner) - _NOT_ENTERED)
+            folders[Path(folder)] = None
+            tables |= dict.fromkeys(Path(folder, name) for name in sorted(names) if name.endswith((".csv", ".parquet")))
+    return list(folders), list(tables)
+
+
+def _cohorts(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[Holding]:
+    """Cohorts with rows of the donor."""
+    for folder in folders:
+        if _is_cohort(folder):
+            try:
+                held = _cohort(folder, donor)
+            except UserError as error:
+                warnings.append(f"not searched: {error.where}: {error.what}")
+                continue
+            if held is not None:
+                yield held
+
+
+def _is_cohort(folder: Path) -> bool:
+    return (folder / "cells.csv").is_file() and (folder / "cohort.yaml").is_file()
+
+
+def _cohort(folder: Path, donor: str) -> Holding | None:
+    rows = _rows(folder, donor)
+    if rows.is_empty():
+        return None
+    about = files.read_yaml(folder / "cohort.yaml")
+    provenance = about.get("provenance") if isinstance(about, dict) else None
+    copied = isinstance(provenance, dict) and bool(provenance.get("copied"))
+    others = _image_paths(folder, read_cells(folder / "cells.csv").filter(~_is(donor)))
+    own = _image_paths(folder, rows)
+    # only what the import itself copied, and what no other cell's row points to
+    deletable = {path for path in own - others if copied and _inside(path, folder)}
+    return Holding("cohort", folder, rows.height, tuple(sorted(deletable)), len(own - deletable))
+
+
+def _rows(folder: Path, donor: str) -> pl.DataFrame:
+    cells = read_cells(folder / "cells.csv")
+    return cells.filter(_is(donor)) if "donor_id" in cells.columns else cells.clear()
+
+
+def _is(donor: str) -> pl.Expr:
+    return pl.col("donor_id").eq_missing(pl.lit(donor))
+
+
+def _image_paths(folder: Path, rows: pl.DataFrame) -> set[Path]:
+    columns = [column for column in ("bright_field", "dapi") if column in rows.columns]
+    return {folder / value for column in columns for value in rows[column].drop_nulls()}
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    """Is this a file of the folder's own (no link, and not reached through one that leads out)?"""
+    return not path.is_symlink() and folder.resolve() in path.resolve().parents
+
+
+def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Score tables and evaluations with rows of the donor."""
+    for table in tables:
+        if (table.name in ("cells.csv", "splits.csv") and (table.parent / "cohort.yaml").is_file()) or not has_cells(
+            table
+        ):
+            continue
+        try:
+            rows = donor_rows(read_rows(table), cells)
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if not rows.any():
+            continue
+        if table.name == "scores.csv" and (table.parent / "metrics.json").is_file():
+            yield Holding("evaluation", table.parent, int(rows.sum()))
+        else:
+            yield Holding("scores", table, int(rows.sum()))
+
+
+def _models(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[Holding]:
+    """Bundles that saw the donor, their runs, and runs that were stopped before they wrote one."""
+    for folder in folders:
+        if (folder / "bundle.json").is_file() and (folder / "seen.json").is_file():
+            try:
+                seen = Seen.read(folder / "seen.json").has_donor(donor)
+            except UserError as error:
+                warnings.append(f"not searched: {error.where}: {error.what}")
+                continue
+            if seen:
+                yield Holding("bundle", folder)
+                if (folder.parent / "recipe.yaml").is_file():
+                    yield Holding("run", folder.parent)
+        stopped = (folder / "environment.json").is_file() and not (folder / "bundle" / "seen.json").is_file()
+        if stopped and (folder / "recipe.yaml").is_file():
+            yield Holding("run", folder, certain=False)
+
+
+def _own_tables(holding: Holding) -> tuple[Path, ...]:
+    """Files whose rows a removal takes out anyway."""
+    if holding.kind == "cohort":
+        return holding.path / "cells.csv", holding.path / "splits.csv"
+    return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
+
+
+def _mentions(folders: list[Path], tables: list[Path], donor: str, known: set[Path]) -> Iterator[Holding]:
+    """Other texts that hold the id as a word of its own: label tables, reports, settings."""
+    word = re.compile(rb"(?<![\w-])" + re.escape(donor.encode()) + rb"(?![\w-])")
+    found = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix.lower() in _TEXTS]
+    for path in dict.fromkeys([*found, *(table for table in tables if table.suffix == ".csv")]):
+        if path in known or path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            continue
+        if word.search(path.read_bytes()):
+            yield Holding("mention", path, certain=False)

@@ -1,0 +1,94 @@
+"""Take a donor out of what holds them: rows and copied images go; models and figures can't forget, and are marked."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from brightctc import files
+from brightctc.bundle import WITHDRAWN, Seen
+from brightctc.withdraw.holdings import Holding
+from brightctc.withdraw.tables import DonorCells, donor_rows, read_rows, write_rows
+
+FORMAT_VERSION = 1
+_REASON = "a donor whose cells are in this {what} has withdrawn; {fix}"
+
+
+def remove(holding: Holding, cells: DonorCells) -> None:
+    """Remove the donor from one place, or mark it. Raises UserError where it can't be written or is in use."""
+    if holding.kind == "scores":
+        _remove_rows(holding.path, cells)
+        _count_in_meta(holding)
+    elif holding.kind == "evaluation":
+        _remove_rows(holding.path / "scores.csv", cells)
+        _remove_group(holding.path / "groups.csv", cells.donor)
+        _mark(holding.path, cells.donor, "evaluation", "evaluate again without these cells")
+    elif holding.kind == "bundle":
+        _mark(holding.path, cells.donor, "bundle", "train again without them")
+    elif holding.kind == "run" and holding.certain:
+        with files.lock(holding.path):
+            _mark(holding.path, cells.donor, "run", "train again without them")
+    elif holding.kind == "cohort":
+        with files.lock(holding.path):
+            _remove_from_cohort(holding, cells.donor)
+
+
+def _remove_rows(path: Path, cells: DonorCells) -> None:
+    table = read_rows(path)
+    write_rows(path, table.filter(~donor_rows(table, cells)))
+
+
+def _count_in_meta(holding: Holding) -> None:
+    """Say in SCORES.meta.json how many rows are gone: its other facts are of the whole input."""
+    meta = holding.path.with_suffix(".meta.json")
+    if meta.is_file():
+        values = files.read_json(meta)
+        if isinstance(values, dict):
+            files.write_json(meta, values | {"withdrawn_rows": values.get("withdrawn_rows", 0) + (holding.cells or 0)})
+
+
+def _remove_group(path: Path, donor: str) -> None:
+    """An evaluation's row of this donor."""
+    if path.is_file():
+        groups = read_rows(path)
+        if {"group_by", "group"} <= set(groups.columns):
+            of_donor = (pl.col("group_by") == "donor_id") & (pl.col("group") == donor)
+            write_rows(path, groups.filter(~of_donor.fill_null(False)))
+
+
+def _mark(folder: Path, donor: str, what: str, fix: str) -> None:
+    """Write WITHDRAWN.json: which donors (as salted hashes), and what to do. It lies beside what is hashed."""
+    mark = folder / WITHDRAWN
+    known = files.read_json(mark, format_version=FORMAT_VERSION)["donors"] if mark.is_file() else []
+    values = {
+        "format_version": FORMAT_VERSION,
+        "reason": _REASON.format(what=what, fix=fix),
+        "donors": sorted({*known, _hashed(folder, donor)}),
+    }
+    files.write_json(mark, values)
+
+
+def _hashed(folder: Path, donor: str) -> str:
+    """The id is not written into a mark; the salt is the bundle's own where there is one."""
+    seen = next((path for path in (folder / "seen.json", folder / "bundle" / "seen.json") if path.is_file()), None)
+    salt = Seen.read(seen).salt if seen else files.sha256(folder / "metrics.json")
+    return hashlib.sha256(f"{salt}\0{donor}".encode()).hexdigest()[:20]
+
+
+def _remove_from_cohort(holding: Holding, donor: str) -> None:
+    """Images first and `cells.csv` last: what was interrupted is found again, and finished, by the next run."""
+    for image in holding.images:
+        image.unlink(missing_ok=True)
+    cells = read_rows(holding.path / "cells.csv")
+    of_donor = cells["donor_id"].eq_missing(pl.Series([donor]))
+    gone = cells.filter(of_donor)["cell_id"]
+    splits = holding.path / "splits.csv"
+    if splits.is_file():
+        _without(splits, gone)
+    write_rows(holding.path / "cells.csv", cells.filter(~of_donor))
+
+
+def _without(path: Path, cell_ids: Iterable[str]) -> None:
+    parts = read_rows(path)
+    write_rows(path, parts.filter(~parts["cell_id"].is_in(list(cell_ids))))

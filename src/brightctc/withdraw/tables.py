@@ -1,0 +1,73 @@
+"""Tables of cells (scores, evaluations, features): which rows are a donor's, and writing them without these."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import polars as pl
+
+from brightctc import files
+from brightctc.errors import UserError
+
+
+@dataclass(frozen=True)
+class DonorCells:
+    """The donor, and the ids of their cells as the cohorts know them: (cell_id, sample_id)."""
+
+    donor: str
+    ids: frozenset[tuple[str, str | None]]
+
+    @classmethod
+    def of(cls, donor: str, rows: Iterable[pl.DataFrame]) -> Self:
+        """From the donor's rows of some cohorts."""
+        ids: set[tuple[str, str | None]] = set()
+        for table in rows:
+            samples = table["sample_id"] if "sample_id" in table.columns else [None] * table.height
+            ids.update(zip(table["cell_id"], samples, strict=True))
+        return cls(donor, frozenset(ids))
+
+
+def has_cells(path: Path) -> bool:
+    """May this .csv or .parquet file have a column `cell_id`? Only its head is read; True where that can't be."""
+    try:
+        if path.suffix == ".parquet":
+            return "cell_id" in pl.read_parquet_schema(path)
+        with path.open("rb") as file:
+            head = file.readline(65536).decode("utf-8-sig", "replace")
+        return "cell_id" in head.replace('"', "").strip().split(",")
+    except (OSError, pl.exceptions.PolarsError):
+        return True  # reading it whole then says why it can't be searched
+
+
+def read_rows(path: Path) -> pl.DataFrame:
+    """A table with every value of a .csv as the text that stands there, so that writing it again changes none."""
+    try:
+        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+        raise UserError(f"this table can't be read: {str(error).splitlines()[0]}", path, "restore it") from None
+
+
+def donor_rows(table: pl.DataFrame, cells: DonorCells) -> pl.Series:
+    """Which rows are the donor's: by donor_id; in a table without donors by the cohorts' cell ids (and samples)."""
+    if "donor_id" in table.columns:
+        return (table["donor_id"].cast(pl.String) == cells.donor).fill_null(False)
+    samples = table["sample_id"].cast(pl.String) if "sample_id" in table.columns else [None] * table.height
+    known = {cell for cell, _ in cells.ids}
+    of_any_sample = {cell for cell, sample in cells.ids if sample is None}
+    return pl.Series(
+        [
+            cell in of_any_sample or (cell, sample) in cells.ids or (sample is None and cell in known)
+            for cell, sample in zip(table["cell_id"].cast(pl.String), samples, strict=True)
+        ],
+        dtype=pl.Boolean,
+    )
+
+
+def write_rows(path: Path, table: pl.DataFrame) -> None:
+    """Replace the table, whole or not at all."""
+    with files.new_file(path) as beside:
+        if path.suffix == ".parquet":
+            table.write_parquet(beside)
+        else:
+            table.write_csv(beside)

@@ -1,0 +1,262 @@
+"""A donor withdraws: every place that holds them is found, emptied or marked, and nothing else changes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from brightctc import files
+from brightctc.bundle import Seen
+from brightctc.cli.app import app
+from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
+from brightctc.errors import UserError
+from brightctc.withdraw import removing, withdraw
+from brightctc.withdraw.tables import write_rows
+
+CLASSES = Classes(negative="leukocyte", positive="CTC")
+
+
+def make_cohort(folder: Path, *, copied: bool = True, images: Path | None = None) -> Path:
+    """60 cells of six donors; two images a cell, in the cohort or in `images` by absolute path."""
+    place = folder / "images" if images is None else images
+    place.mkdir(parents=True)
+    rows = []
+    for index in range(60):
+        names = {}
+        for channel in ("bright_field", "dapi"):
+            path = place / f"c{index:02d}_{channel}.tif"
+            tifffile.imwrite(path, np.full((16, 16), index, np.uint16))
+            names[channel] = path.relative_to(folder).as_posix() if images is None else str(path)
+        donor = f"D{index % 6 + 1:02d}"
+        rows.append(
+            {
+                "cell_id": f"c{index:02d}",
+                **names,
+                "label": "CTC" if index // 6 % 2 else "leukocyte",
+                "donor_id": donor,
+                "sample_id": f"S{index % 6 + 1:02d}",
+                "note": "1.50",
+            }
+        )
+    about = CohortFile(name="made", classes=CLASSES, channels=("bright_field", "dapi"), provenance={"copied": copied})
+    folder.mkdir(exist_ok=True)
+    write_cohort(folder, pl.DataFrame(rows), about)
+    return folder
+
+
+def make_bundle(folder: Path, donors: list[str]) -> Path:
+    """The two files by which a bundle is known and searched."""
+    folder.mkdir(parents=True)
+    files.write_json(folder / "bundle.json", {"format_version": 1})
+    seen = Seen.of(train_cells=["c00"], validation_cells=["c01"], train_donors=donors[:1], validation_donors=donors[1:])
+    files.write_json(folder / "seen.json", seen.to_json())
+    return folder
+
+
+def make_scores(path: Path, cohort: Path, *, donors: bool = True) -> Path:
+    """A score table of the cohort's cells, with its meta file."""
+    cells = Cohort.read(cohort).cells.drop("part", strict=False)
+    table = cells.select("cell_id", "sample_id", "bright_field", score=0.5, rank=pl.int_range(60), donor_id="donor_id")
+    table = table if donors else table.drop("donor_id")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(path) if path.suffix == ".parquet" else table.write_csv(path)
+    files.write_json(path.with_suffix(".meta.json"), {"format_version": 1, "cells": 60})
+    return path
+
+
+def make_evaluation(folder: Path, cohort: Path) -> Path:
+    folder.mkdir(parents=True)
+    make_scores(folder / "scores.csv", cohort).with_suffix(".meta.json").unlink()
+    files.write_json(folder / "metrics.json", {"format_version": 1})
+    groups = {"group_by": ["all", "donor_id", "donor_id"], "group": ["all", "D01", "D02"], "cells": [60, 10, 10]}
+    pl.DataFrame(groups).write_csv(folder / "groups.csv")
+    return folder
+
+
+def everything(root: Path) -> Path:
+    """A laboratory's folder with one of each."""
+    cohort = make_cohort(root / "cohort")
+    split(cohort, test_share=0.3)
+    make_bundle(root / "run" / "bundle", ["D01", "D02"])
+    (root / "run" / "recipe.yaml").write_text("seed: 0\n")
+    make_bundle(root / "elsewhere", ["D01"])
+    make_bundle(root / "innocent", ["D02"])
+    make_scores(root / "scores" / "a.csv", cohort)
+    make_scores(root / "scores" / "b.parquet", cohort, donors=False)
+    make_evaluation(root / "evaluation", cohort)
+    (root / "stopped").mkdir()
+    (root / "stopped" / "recipe.yaml").write_text("seed: 0\n")
+    (root / "stopped" / "environment.json").write_text("{}")
+    (root / "labels.csv").write_text("name,donor\nx,D01\n")
+    return root
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+def kinds(result) -> list[tuple[str, str, int | None]]:
+    return [(held.kind, held.path.name, held.cells) for held in result.holdings]
+
+
+FOUND = [
+    ("evaluation", "evaluation", 10),
+    ("scores", "a.csv", 10),
+    ("scores", "b.parquet", 10),
+    ("bundle", "elsewhere", None),
+    ("bundle", "bundle", None),
+    ("run", "run", None),
+    ("run", "stopped", None),
+    ("cohort", "cohort", 10),
+    ("mention", "labels.csv", None),
+]
+
+
+def test_a_search_lists_everything_and_changes_nothing(tmp_path):
+    root = everything(tmp_path / "lab")
+    before = snapshot(root)
+    result = withdraw("D01", [root])
+    assert sorted(kinds(result), key=str) == sorted(FOUND, key=str)
+    assert snapshot(root) == before
+    assert result.removed == ()
+    assert not next(held for held in result.holdings if held.path.name == "stopped").certain
+
+
+def test_removal_takes_the_donor_out_everywhere(tmp_path):
+    root = everything(tmp_path / "lab")
+    before = Cohort.read(root / "cohort")
+    result = withdraw("D01", [root], remove=True)
+    assert result.failed == ()
+    after = Cohort.read(root / "cohort")
+    assert after.cells.equals(before.cells.filter(pl.col("donor_id") != "D01"))
+    assert (root / "cohort" / "cells.csv").read_text().count("1.50") == 50
+    assert len(list((root / "cohort" / "images").iterdir())) == 100
+    assert all(path is not None and path.is_file() for path in after.paths(after.cells, "bright_field"))
+    assert pl.read_csv(root / "scores" / "a.csv")["donor_id"].unique().sort().to_list() == [
+        f"D0{n}" for n in range(2, 7)
+    ]
+    assert pl.read_parquet(root / "scores" / "b.parquet").height == 50
+    assert files.read_json(root / "scores" / "a.meta.json")["withdrawn_rows"] == 10
+    assert pl.read_csv(root / "evaluation" / "groups.csv")["group"].to_list() == ["all", "D02"]
+    again = withdraw("D01", [root])
+    assert {held.kind for held in again.holdings} == {"bundle", "run", "mention"}
+
+
+def test_models_and_evaluations_are_marked_beside_their_hashed_files(tmp_path):
+    root = everything(tmp_path / "lab")
+    unchanged = {name: content for name, content in snapshot(root).items() if "seen" in name or "bundle.json" in name}
+    withdraw("D01", [root], remove=True)
+    withdraw("D02", [root / "run"], remove=True)
+    marked = {str(path.parent.relative_to(root)) for path in root.rglob("WITHDRAWN.json")}
+    assert marked == {"run", "run/bundle", "elsewhere", "evaluation"}
+    assert unchanged.items() <= snapshot(root).items()
+    mark = (root / "run" / "bundle" / "WITHDRAWN.json").read_text()
+    assert "D01" not in mark
+    assert len(json.loads(mark)["donors"]) == 2
+    withdraw("D02", [root / "run"], remove=True)
+    assert (root / "run" / "bundle" / "WITHDRAWN.json").read_text() == mark
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_original_images_are_never_touched(tmp_path, copied):
+    """Outside the cohort, or inside it but not put there by an import."""
+    outside = make_cohort(tmp_path / "a", images=tmp_path / "export", copied=copied)
+    inside = make_cohort(tmp_path / "b", copied=False)
+    result = withdraw("D01", [outside, inside], remove=True)
+    assert [(held.images, held.originals) for held in result.holdings] == [((), 20), ((), 20)]
+    assert len(list((tmp_path / "export").iterdir())) == len(list((inside / "images").iterdir())) == 120
+
+
+def test_a_copy_that_links_out_or_that_another_cell_uses_stays(tmp_path):
+    cohort = make_cohort(tmp_path / "cohort")
+    original = tmp_path / "original.tif"
+    tifffile.imwrite(original, np.zeros((16, 16), np.uint16))
+    (cohort / "images" / "c00_bright_field.tif").unlink()
+    (cohort / "images" / "c00_bright_field.tif").symlink_to(original)
+    cells = pl.read_csv(cohort / "cells.csv", infer_schema=False)
+    shared = pl.when(pl.col("cell_id") == "c01").then(pl.lit("images/c06_dapi.tif")).otherwise(pl.col("dapi"))
+    cells.with_columns(dapi=shared).write_csv(cohort / "cells.csv")
+    (held,) = withdraw("D01", [cohort], remove=True).holdings
+    assert (len(held.images), held.originals) == (18, 2)
+    assert original.is_file()
+    assert (cohort / "images" / "c06_dapi.tif").is_file()
+
+
+def test_an_interrupted_removal_is_finished_by_the_next(tmp_path, monkeypatch):
+    cohort = make_cohort(tmp_path / "cohort")
+    split(cohort, test_share=0.3)
+
+    def full(path: Path, table: pl.DataFrame) -> None:
+        if path.name == "cells.csv":
+            raise UserError("the disk is full; nothing was changed", path)
+        write_rows(path, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removing, "write_rows", full)
+        result = withdraw("D01", [cohort], remove=True)
+    assert "disk is full" in result.failed[0][1]
+    assert withdraw("D01", [cohort], remove=True).failed == ()
+    assert Cohort.read(cohort).cells.height == 50
+
+
+def test_a_cohort_in_use_is_left_and_the_others_are_done(tmp_path):
+    first, second = make_cohort(tmp_path / "a"), make_cohort(tmp_path / "b")
+    with files.lock(first):
+        result = withdraw("D01", [tmp_path], remove=True)
+    assert [(held.path, "another brightctc process" in why) for held, why in result.failed] == [(first, True)]
+    assert Cohort.read(first).cells.height == 60
+    assert Cohort.read(second).cells.height == 50
+
+
+def test_tables_without_donors_are_matched_by_cell_and_sample(tmp_path):
+    """Ids restart per cartridge: the same id in another sample is another cell."""
+    cohort = make_cohort(tmp_path / "cohort")
+    other = pl.DataFrame(
+        {"cell_id": ["c00", "c00", "c99"], "sample_id": ["S01", "S77", "S01"], "score": [0.1, 0.2, 0.3]}
+    )
+    other.write_csv(tmp_path / "scores.csv")
+    withdraw("D01", [tmp_path], remove=True)
+    assert pl.read_csv(tmp_path / "scores.csv")["sample_id"].to_list() == ["S77", "S01"]
+    assert Cohort.read(cohort).cells.height == 50
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        pytest.param(lambda root: (root / "cohort" / "cells.csv").write_text("cell_id\n"), "cells.csv", id="cohort"),
+        pytest.param(lambda root: (root / "elsewhere" / "seen.json").write_text("{"), "seen.json", id="bundle"),
+        pytest.param(lambda root: (root / "x.csv").write_bytes(b"cell_id\n\xff\xfe\n"), "x.csv", id="table"),
+        pytest.param(lambda root: (root / "x.parquet").write_bytes(b"PAR1"), "x.parquet", id="parquet table"),
+    ],
+)
+def test_what_cannot_be_read_is_named_not_passed_over(tmp_path, spoil, where):
+    root = everything(tmp_path / "lab")
+    spoil(root)
+    assert any(where in warning and "not searched" in warning for warning in withdraw("D01", [root]).warnings)
+
+
+@pytest.mark.parametrize(
+    ("donor", "path"), [pytest.param("D01", "missing", id="path"), pytest.param(" ", ".", id="empty id")]
+)
+def test_wrong_input_is_an_error(tmp_path, donor, path):
+    with pytest.raises(UserError):
+        withdraw(donor, [tmp_path / path])
+
+
+def test_the_command_is_dry_without_remove(tmp_path):
+    root = everything(tmp_path / "lab")
+    before = snapshot(root)
+    shown = CliRunner().invoke(app, ["withdraw", "D01", str(root)])
+    assert shown.exit_code == 0
+    assert "nothing was changed" in shown.output
+    assert "--remove" in shown.output
+    assert snapshot(root) == before
+    done = CliRunner().invoke(app, ["withdraw", "D01", str(root), "--remove", "--json"])
+    assert {held["kind"]: held["removed"] for held in json.loads(done.stdout)["holdings"]}["cohort"] is True
+    assert Cohort.read(root / "cohort").cells.height == 50
+    nobody = CliRunner().invoke(app, ["withdraw", "D99", str(root)])
+    assert "found nowhere" in nobody.output
