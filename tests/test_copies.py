@@ -62,6 +62,12 @@ def test_constant_crops_are_no_copies():
     assert pairs_of([np.full((20, 20), value) for value in (0, 0, 7, 4095)]) == set()
 
 
+def test_two_crops_that_are_nothing_alike_are_no_copies():
+    rng = np.random.default_rng(0)
+    assert pairs_of([cell_image(rng, positive=True), np.eye(24) * 100]) == set()
+    assert pairs_of([np.eye(24)]) == set()
+
+
 def classes(cells, share=0.4, seed=0):
     return np.random.default_rng(seed).random(cells) < share
 

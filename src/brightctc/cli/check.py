@@ -58,6 +58,7 @@ def _print_problem(printer: Printer, problem: "Problem") -> None:
     printer.say(f"{problem.message}  [{problem.kind}]")
     if problem.examples:
         more = problem.count - len(problem.examples)
-        tail = f" … and {more:,} more" if more > 0 and len(problem.examples) > 1 else ""
+        pairs = any(" = " in example for example in problem.examples)  # two cells each
+        tail = f" … and {more:,} more" if more > 0 and len(problem.examples) > 1 and not pairs else ""
         printer.say(f"    {', '.join(problem.examples)}{tail}")
     printer.say(f"    fix: {problem.fix}")

@@ -32,6 +32,7 @@ class Exported(nn.Module):
         self.network: Any = network
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Prepared crops, float32 (n, channels, size, size) → logit, embedding, activation_map."""
         features = self.network.forward_features(crops)
         embedding = self.network.forward_head(features, pre_logits=True)
         classifier = self.network.get_classifier()

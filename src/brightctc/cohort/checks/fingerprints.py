@@ -70,6 +70,8 @@ def near_pairs(thumbnails: np.ndarray, details: np.ndarray) -> np.ndarray:
     if len(rows) < 2:
         return np.empty((0, 2), int)
     candidates = _candidates(_descriptors(thumbnails, rows))
+    if not len(candidates):
+        return np.empty((0, 2), int)
     kept = [
         chunk[_alike(thumbnails, details, rows[chunk])]
         for chunk in np.array_split(candidates, max(1, len(candidates) // _CHUNK))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from brightctc.cohort.checks.problems import Problem, found, plural
+from brightctc.cohort.checks.problems import Problem, Severity, found, plural
 from brightctc.cohort.folder import Cohort
 
 MIN_CELLS = 30  # of a class; protocol.md's floor for a threshold
@@ -19,9 +19,10 @@ def label_problems(cohort: Cohort) -> Iterator[Problem]:
     cells = cohort.cells
     yield from _ids(cells)
     if "label" not in cells.columns or cells["label"].null_count() == cells.height:
-        yield found(
+        yield Problem(
             "no_labels",
             "note",
+            cells.height,
             (),
             "no cell has a label: this cohort can be scored, but neither trained on nor evaluated",
             "import it with --table, --label, --positive and --negative",
@@ -75,9 +76,10 @@ def _labels(cohort: Cohort) -> Iterator[Problem]:
 
 def _donors(cells: pl.DataFrame) -> Iterator[Problem]:
     if "donor_id" not in cells.columns or cells["donor_id"].null_count() == cells.height:
-        yield found(
+        yield Problem(
             "no_donors",
             "warning",
+            cells.height,
             (),
             "no donors are known, so cells of one person may be trained and tested on: "
             "figures will say 'cells and seeds only' and do not hold for new patients",
@@ -107,10 +109,9 @@ def _donors(cells: pl.DataFrame) -> Iterator[Problem]:
 
 def _class_sizes(cells: pl.DataFrame, classes: tuple[str, str]) -> Iterator[Problem]:
     """Too few cells or donors of a class for training, a threshold or an interval."""
-    donors = "donor_id" in cells.columns and cells["donor_id"].null_count() < cells.height
-    for place, name in enumerate(classes):
-        of_class = cells.filter(pl.col("label") == name)
-        if of_class.is_empty():
+    of_class = {name: cells.filter(pl.col("label") == name) for name in classes}
+    for name in classes:
+        if of_class[name].is_empty():
             yield found(
                 "empty_class",
                 "error",
@@ -118,36 +119,36 @@ def _class_sizes(cells: pl.DataFrame, classes: tuple[str, str]) -> Iterator[Prob
                 f"no cell of the class {name!r}",
                 "check the values given to --positive and --negative (and --where), and import again",
             )
-            continue
-        if of_class.height < MIN_CELLS:
-            yield Problem(
-                "few_cells",
-                "warning",
-                of_class.height,
-                (name,),
-                f"{plural(of_class.height, 'cell')} of the class {name!r}: under {MIN_CELLS}, thresholds and "
-                "figures are unstable",
-                "label more cells of this class",
-            )
-        if donors:
-            yield from _few_donors(name, of_class["donor_id"].drop_nulls().n_unique(), positive=place == 0)
+    present = [name for name in classes if not of_class[name].is_empty()]
+    few = [name for name in present if of_class[name].height < MIN_CELLS]
+    if few:
+        counts = " and ".join(f"{plural(of_class[name].height, 'cell')} of the class {name!r}" for name in few)
+        words = f"{counts}: under {MIN_CELLS}, thresholds and figures are unstable"
+        yield found("few_cells", "warning", few, words, "label more cells")
+    if "donor_id" in cells.columns and cells["donor_id"].null_count() < cells.height:
+        yield from _few_donors({name: of_class[name]["donor_id"].drop_nulls().n_unique() for name in present}, classes)
 
 
-def _few_donors(name: str, donors: int, *, positive: bool) -> Iterator[Problem]:
-    count = plural(donors, "donor")
-    if donors < MIN_DONORS:
+def _few_donors(donors: dict[str, int], classes: tuple[str, str]) -> Iterator[Problem]:
+    """protocol: under 3 donors of a class, under 6 with positives, under 20 with positives."""
+    few = [name for name, count in donors.items() if count < MIN_DONORS]
+    counts = " and ".join(f"{plural(donors[name], 'donor')} with cells of the class {name!r}" for name in few)
+    positives = donors.get(classes[0], _MANY_DONORS)
+    severity: Severity = "warning"
+    if few:
         words = (
-            f"{count} with cells of the class {name!r}: under {MIN_DONORS}, a threshold is not to be relied on, "
-            "and figures carry per-donor values and no interval for new patients"
+            f"{counts}: under {MIN_DONORS}, a threshold is not to be relied on, and there are per-donor values and "
+            "no interval for new patients"
         )
-    elif positive and donors < _DONORS_FOR_INTERVAL:
-        words = f"{count} with cells of the class {name!r}: per-donor values, and no interval for new patients"
-    elif positive and donors < _MANY_DONORS:
-        words = f"few donors: {donors} with cells of the class {name!r}; intervals for new patients are rough"
+    elif positives < _DONORS_FOR_INTERVAL:
+        words = f"{positives} donors with cells of the class {classes[0]!r}: per-donor values, and no interval for "
+        words += f"new patients (that takes {_DONORS_FOR_INTERVAL})"
+    elif positives < _MANY_DONORS:
+        words = f"few donors: {positives} with cells of the class {classes[0]!r}; intervals for new patients are rough"
+        severity = "note"
     else:
         return
-    severity = "note" if donors >= _DONORS_FOR_INTERVAL else "warning"
-    yield Problem("few_donors", severity, donors, (name,), words, "collect cells of more donors")
+    yield found("few_donors", severity, few or classes[:1], words, "collect cells of more donors")
 
 
 def _dapi_shares(cells: pl.DataFrame, classes: tuple[str, str]) -> Iterator[Problem]:
