@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+
 from brightctc.learn import augment
 from brightctc.learn.augment import Sample, cell_key, draw
 from brightctc.learn.batches import Batches, with_copies

@@ -1,16 +1,17 @@
-"""Backbones: every network of the paper is built, exported and agrees with itself; weights come from where they should."""
+"""Backbones: every network of the paper is built and exported; weights come from where they should."""
 
 import numpy as np
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
+from torch.nn import functional
+
 from brightctc.bundle.runtime import Session
 from brightctc.errors import UserError
 from brightctc.learn import backbones, export
 from brightctc.learn.loop import logits_of
 from brightctc.recipe import Backbone
-from safetensors.torch import save_file
-from torch.nn import functional
 
 TINY = "test_resnet"  # timm's own network for tests
 

@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from brightctc import files
 from brightctc.errors import UserError
+
+
+def broken_off(make, target: Path, error: Exception) -> None:
+    """Begin to write `target`, and fail."""
+    with make(target):
+        raise error
 
 
 def listing(folder: Path) -> list[str]:
@@ -25,8 +32,8 @@ def listing(folder: Path) -> list[str]:
 )
 @pytest.mark.parametrize("make", [files.new_file, files.new_folder], ids=["file", "folder"])
 def test_what_the_disk_refuses_becomes_words_and_leaves_nothing(make, error, words, tmp_path):
-    with pytest.raises(UserError, match=words), make(tmp_path / "out"):
-        raise error
+    with pytest.raises(UserError, match=words):
+        broken_off(make, tmp_path / "out", error)
     assert listing(tmp_path) == []
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from brightctc.preprocess import Preparation, border_median, centred
 from brightctc.recipe import Preprocess
 from drawn import cell_image, dapi_image

@@ -1,4 +1,4 @@
-"""The corridor on real cells, in small: mitotic among interphase, bright field only. benchmarks/jurkat.py is the full one."""
+"""The corridor on real cells, in small: mitotic among interphase, by bright field (in full: benchmarks/jurkat.py)."""
 
 import json
 from pathlib import Path

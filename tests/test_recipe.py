@@ -2,6 +2,7 @@
 
 import pytest
 import yaml
+
 from brightctc.errors import UserError
 from brightctc.recipe import WAYS, Recipe, built_in, known_keys, read_recipe
 
@@ -95,6 +96,8 @@ def test_unknown_recipe_names_the_known_ones():
 
 def test_known_keys_are_those_of_a_whole_recipe():
     written = yaml.safe_load(Recipe().to_yaml())
-    settable = {f"{section}.{name}" for section, values in written.items() if isinstance(values, dict) for name in values}
+    settable = {
+        f"{section}.{name}" for section, values in written.items() if isinstance(values, dict) for name in values
+    }
     assert settable <= set(known_keys())
     assert {"none", "mix", "channel"} <= set(WAYS)

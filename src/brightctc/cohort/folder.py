@@ -74,18 +74,14 @@ class Cohort:
         """
         root = Path(root)
         if not root.is_dir():
-            raise UserError(
-                "there is no cohort folder here", root, "make one with: brightctc import EXPORT COHORT …"
-            )
+            raise UserError("there is no cohort folder here", root, "make one with: brightctc import EXPORT COHORT …")
         about = _model(CohortFile, files.read_yaml(root / "cohort.yaml", format_version=FORMAT_VERSION), root)
         cells = read_cells(root / "cells.csv")
         split = None
         if with_split and (root / "splits.csv").is_file():
             parts = read_cells(root / "splits.csv", needed=("cell_id", "part"))
             cells = _with_parts(cells, parts, root / "splits.csv")
-            split = _model(
-                SplitFile, files.read_json(root / "splits.json", format_version=FORMAT_VERSION), root
-            )
+            split = _model(SplitFile, files.read_json(root / "splits.json", format_version=FORMAT_VERSION), root)
         return cls(root, cells, about, split)
 
     @property
@@ -135,9 +131,7 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
     except FileNotFoundError:
         raise UserError("this file is missing", path, "import the cohort again") from None
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"this table can't be read: {str(error).splitlines()[0]}", path, "restore the file"
-        ) from None
+        raise UserError(f"this table can't be read: {str(error).splitlines()[0]}", path, "restore the file") from None
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise UserError(f"column {missing[0]!r} is missing", path, "restore the file, or import again")
@@ -162,9 +156,7 @@ def _with_parts(cells: pl.DataFrame, parts: pl.DataFrame, where: Path) -> pl.Dat
     if unknown:
         raise UserError(f"unknown part {sorted(map(str, unknown))[0]!r}", where, "split again")
     if parts["cell_id"].n_unique() != parts.height or set(parts["cell_id"]) != set(cells["cell_id"]):
-        raise UserError(
-            "the split does not list every cell exactly once", where, "split again: brightctc split COHORT"
-        )
+        raise UserError("the split does not list every cell exactly once", where, "split again: brightctc split COHORT")
     return cells.drop("part", strict=False).join(
         parts.select("cell_id", "part"), on="cell_id", how="left", maintain_order="left"
     )
