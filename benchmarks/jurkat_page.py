@@ -106,6 +106,7 @@ def page(draws: list[Draw], found: dict[str, Intervals]) -> Iterator[str]:
     yield f"  {len(draws)} times (seed 0, draws 0 to {len(draws) - 1}). Thresholds: largest F1 on validation cells."
     yield f"- Test: {positive.size} other cells of Experiment_1, the same in every draw: {int(positive.sum())} mitotic,"
     yield f"  {negatives} interphase (1 to {negatives / positive.sum():.1f})."
+    yield "- Two cells stand in Experiment_1 twice, as `brightctc check` found; each was left out once."
     yield "- New sample: Experiment_2, another day, interphase cells alone: every call is false."
     yield "- **No donors: cells and draws only; not for new patients.**\n"
     heads = ["", *FIGURES.values(), "false calls per 1,000 in the new sample", "seconds of training"]

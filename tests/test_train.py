@@ -271,6 +271,15 @@ def test_a_run_is_not_overwritten_and_not_mixed_up(cohort, tmp_path):
     assert (run / "result.json").read_bytes() != before
 
 
+def test_a_run_of_a_withdrawn_donor_does_not_go_on(cohort, tmp_path):
+    fitted(cohort, tmp_path / "run", TINY)
+    (tmp_path / "run" / "WITHDRAWN.json").write_text("{}")
+    with pytest.raises(UserError, match="withdrawn"):
+        train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
+    fitted(cohort, tmp_path / "run", TINY, overwrite=True)
+    assert not (tmp_path / "run" / "WITHDRAWN.json").exists()
+
+
 def test_a_folder_with_other_things_is_left_alone(cohort, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from brightctc import files
-from brightctc.bundle import Bundle
+from brightctc.bundle import WITHDRAWN, Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.learn import backbones, batches, loop, ways
@@ -64,8 +64,9 @@ def train(
     Raises UserError for settings, cells or images that don't allow the training, and for a loss that is no number.
     """
     run, source = Path(run), Cohort.read(Path(cohort))
-    chosen = recipe if isinstance(recipe, Recipe) and not list(settings) else _recipe(recipe, settings)
-    with _one_at_a_time(run):
+    chosen = _chosen(recipe, tuple(settings))
+    _refuse_other_things(run)
+    with files.lock(run):
         _prepare_folder(run, resume, overwrite)
         plan = _Plan(source, chosen, seed, _threads(run, threads, resume))
         identity = plan.identity()
@@ -177,30 +178,34 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
 
 
 def _prepare_folder(run: Path, resume: bool, overwrite: bool) -> None:
-    present = [name for name in _CONTENTS if (run / name).exists()]
+    present = [name for name in (*_CONTENTS, WITHDRAWN) if (run / name).exists()]
     if overwrite:
         for name in present:
             (shutil.rmtree if (run / name).is_dir() else Path.unlink)(run / name)
+    elif WITHDRAWN in present:
+        raise UserError("a donor of this run has withdrawn", run, "train into another folder, or say --overwrite")
     elif present and not resume:
         raise UserError(
             "there is a run here already", run, "say --resume to go on with it, or --overwrite to replace it"
         )
 
 
-def _one_at_a_time(run: Path) -> Any:
-    others = [path.name for path in run.iterdir() if path.name not in (*_CONTENTS, ".lock")] if run.is_dir() else []
-    others = [name for name in others if not name.startswith(".") and name != "WITHDRAWN.json"]
+def _refuse_other_things(run: Path) -> None:
+    """A run's folder holds a run or nothing: with --overwrite, somebody's files could go otherwise."""
+    present = [path.name for path in run.iterdir()] if run.is_dir() else []
+    others = [name for name in present if name not in (*_CONTENTS, WITHDRAWN) and not name.startswith(".")]
     if others:
         raise UserError(
             f"this folder holds something else ({others[0]})", run, "give a new or empty folder for the run"
         )
-    return files.lock(run)
 
 
-def _recipe(recipe: str | Path | Recipe, settings: Iterable[str]) -> Recipe:
-    if isinstance(recipe, Recipe):
+def _chosen(recipe: str | Path | Recipe, settings: tuple[str, ...]) -> Recipe:
+    if not isinstance(recipe, Recipe):
+        return read_recipe(recipe, settings)
+    if settings:
         raise UserError("settings go with a recipe's name or file", fix="build the Recipe with them instead")
-    return read_recipe(recipe, settings)
+    return recipe
 
 
 def _threads(run: Path, threads: int | None, resume: bool) -> int:
