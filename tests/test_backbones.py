@@ -43,7 +43,7 @@ def test_exported_networks_score_as_in_torch(name):
         torch.nn.init.normal_(parameter, std=0.1)
     size = 160 if name == "test_vit" else 48
     inputs = np.random.default_rng(0).standard_normal((5, 1, size, size), dtype=np.float32)
-    onnx = export.to_onnx(network, 1, size)
+    onnx = export.to_onnx(export.Exported(network), 1, size)
     outputs = Session(onnx, (1, size, size), threads=1).run(inputs)
     assert export.parity(logits_of(network, inputs, torch.device("cpu")), outputs.logit) < 1e-4
     assert outputs.embedding.ndim == 2
@@ -59,6 +59,28 @@ def test_the_activation_map_explains_the_logit():
     with torch.no_grad():
         logit, _, places = export.Exported(network)(inputs)
     torch.testing.assert_close(places.mean(dim=(1, 2)), logit, atol=1e-5, rtol=1e-4)  # the head starts without bias
+
+
+def test_with_eight_views_a_turned_or_mirrored_crop_gets_the_same_score():
+    torch.manual_seed(0)
+    network = backbones.build(Backbone(name=TINY, weights="none"), 1).eval()
+    torch.nn.init.normal_(network.get_classifier().weight)
+    inputs = np.random.default_rng(0).standard_normal((3, 1, 96, 96), dtype=np.float32)
+    exported = export.Exported(network, views=8)
+    session = Session(export.to_onnx(exported, 1, 96), (1, 96, 96), threads=1)
+    plain = session.run(inputs)
+    assert export.parity(export.torch_logits(exported, inputs), plain.logit) < 1e-5
+    alone = [
+        logits_of(network, np.ascontiguousarray(np.rot90(inputs, k, (2, 3))), torch.device("cpu")) for k in range(4)
+    ]
+    assert np.ptp(alone, axis=0).min() > 1e-3  # one view alone does depend on the orientation
+    for turned in (np.rot90(inputs, 1, (2, 3)), inputs[..., ::-1], np.rot90(inputs, 2, (2, 3))[..., ::-1, :]):
+        again = session.run(np.ascontiguousarray(turned))
+        np.testing.assert_allclose(again.logit, plain.logit, atol=1e-5)
+        np.testing.assert_allclose(again.embedding, plain.embedding, atol=1e-4)
+    again = session.run(np.ascontiguousarray(np.rot90(inputs, 1, (2, 3))))
+    np.testing.assert_allclose(again.activation_map, np.rot90(plain.activation_map, 1, (1, 2)), atol=1e-4)
+    assert plain.activation_map.shape[1] == 3
 
 
 def test_packaged_weights_are_timms_network_in_order():

@@ -21,6 +21,11 @@ def test_the_paper_recipe_is_the_papers():
     assert train.early_stop is not None
 
 
+def test_what_a_file_leaves_out_is_as_in_the_default_recipe(tmp_path):
+    (tmp_path / "empty.yaml").write_text("format_version: 1\n")
+    assert read_recipe(tmp_path / "empty.yaml") == read_recipe("default") == Recipe()
+
+
 @pytest.mark.parametrize("name", built_in())
 def test_built_in_recipes_survive_writing_and_reading(name, tmp_path):
     path = tmp_path / "recipe.yaml"

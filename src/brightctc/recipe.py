@@ -30,6 +30,9 @@ class Backbone(Section):
     weights: str = Field(default="packaged", description="packaged, imagenet, none, or the path of a .safetensors file")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="before the classifier")
     drop_path: float = Field(default=0.0, ge=0, lt=1, description="stochastic depth, where the network has it")
+    views: Literal[1, 8] = Field(
+        default=8, description="8: score each crop in its eight orientations and average, at eight times the cost"
+    )
 
 
 class Preprocess(Section):
@@ -68,7 +71,7 @@ class Augment(Section):
     )
     rotation: float = Field(default=180.0, ge=0, le=180, description="largest angle in degrees, either way")
     flip: float = Field(default=0.5, ge=0, le=1, description="probability of each flip, up-down and left-right")
-    brightness: float = Field(default=0.2, ge=0, lt=1, description="largest relative change")
+    brightness: float = Field(default=0.05, ge=0, lt=1, description="largest relative change")
     contrast: float = Field(default=0.2, ge=0, lt=1, description="largest relative change")
     scale: float = Field(default=0.0, ge=0, lt=1, description="largest relative change of size; off by default")
     shift: float = Field(default=0.0, ge=0, le=0.5, description="largest shift as a share of the width; off by default")
@@ -107,7 +110,7 @@ WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get
 class Train(Section):
     """The loop. AdamW and cross-entropy throughout."""
 
-    epochs: int = Field(default=16, ge=1, le=100_000, description="passes over the training samples, at most")
+    epochs: int = Field(default=24, ge=1, le=100_000, description="passes over the training samples, at most")
     steps: int | None = Field(default=None, ge=1, description="optimiser steps; where set it decides instead of epochs")
     batch_size: int = Field(default=32, ge=2, le=4096)
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="constant, or the peak of one_cycle")
@@ -116,7 +119,7 @@ class Train(Section):
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     keep: Literal["best", "last"] = Field(
-        default="best",
+        default="last",
         description="the epoch that is kept: best by validation F1, or the last (validation decides nothing)",
     )
     early_stop: int | None = Field(default=None, ge=1, description="stop after this many epochs without a better one")

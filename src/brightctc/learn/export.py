@@ -18,6 +18,8 @@ from brightctc.learn import checkpoint
 LARGEST_DIFFERENCE = 1e-4
 """Largest allowed |score difference| between torch and OpenVINO, both in float32."""
 
+_BATCH = 32
+
 
 class Exported(nn.Module):
     """What a bundle promises of a network: logit (n,), embedding (n, d), activation_map (n, h, w).
@@ -27,12 +29,24 @@ class Exported(nn.Module):
     the classifier, it is the logit that each place would give alone. Networks of tokens get a square grid.
     """
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, views: int = 1):
+        """views: 1; or 8, to score the crop in its eight orientations and average: a cell has no up."""
         super().__init__()
         self.network: Any = network
+        self.turns = [(quarters, mirrored) for mirrored in (False, True) for quarters in range(4)][:views]
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Prepared crops, float32 (n, channels, size, size) → logit, embedding, activation_map."""
+        if len(self.turns) == 1:
+            return self._scored(crops)
+        stacked = torch.cat([_turned(crops, *turn) for turn in self.turns])
+        logit, embedding, places = self._scored(stacked)
+        maps = [_turned_back(part, *turn) for part, turn in zip(self._by_turn(places), self.turns, strict=True)]
+        return self._by_turn(logit).mean(0), self._by_turn(embedding).mean(0), torch.stack(maps).mean(0)
+
+    def _by_turn(self, values: Tensor) -> Tensor:
+        return values.unflatten(0, (len(self.turns), -1))
+
+    def _scored(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         features = self.network.forward_features(crops)
         embedding = self.network.forward_head(features, pre_logits=True)
         classifier = self.network.get_classifier()
@@ -53,13 +67,22 @@ class Exported(nn.Module):
         return torch.einsum("nlc,c->nl", tokens, direction).reshape(-1, side, side)
 
 
+def _turned(images: Tensor, quarters: int, mirrored: bool) -> Tensor:
+    turned = torch.rot90(images, quarters, (-2, -1))
+    return turned.flip(-1) if mirrored else turned
+
+
+def _turned_back(images: Tensor, quarters: int, mirrored: bool) -> Tensor:
+    return torch.rot90(images.flip(-1) if mirrored else images, -quarters, (-2, -1))
+
+
 def _contrast(outputs: Tensor) -> Tensor:
     return outputs[:, 1] - outputs[:, 0]
 
 
-def to_onnx(network: nn.Module, channels: int, size: int) -> bytes:
+def to_onnx(exported: Exported, channels: int, size: int) -> bytes:
     """The network as ONNX with a free batch size; the same weights give the same bytes, without paths or dates."""
-    exported = Exported(network.cpu().to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+    exported = exported.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     example = torch.zeros(2, channels, size, size)
     with _quiet(), torch.inference_mode(False):
         program = torch.onnx.export(
@@ -75,6 +98,14 @@ def to_onnx(network: nn.Module, channels: int, size: int) -> bytes:
     model = program.model_proto
     _strip(model)
     return model.SerializeToString(deterministic=True)
+
+
+@torch.inference_mode()
+def torch_logits(exported: Exported, inputs: np.ndarray) -> np.ndarray:
+    """The logits that torch gives, float32 (n,), for inputs float32 (n, channels, size, size)."""
+    exported.eval()
+    batches = torch.from_numpy(inputs).split(_BATCH)
+    return torch.cat([exported(batch)[0] for batch in batches]).numpy()
 
 
 def to_safetensors(network: nn.Module) -> bytes:

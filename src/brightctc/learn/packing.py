@@ -21,7 +21,7 @@ from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort
 from brightctc.learn import export
 from brightctc.learn.crops import LabelledCells
-from brightctc.learn.loop import Validation, logits_of
+from brightctc.learn.loop import Validation
 from brightctc.learn.provenance import versions
 from brightctc.metrics import choose_threshold
 from brightctc.preprocess import Preparation
@@ -44,10 +44,10 @@ def pack(
     parts: the training and the validation cells.
     """
     cells, judges = parts
-    network = network.float().cpu()
-    trained = logits_of(network, validation.inputs, torch.device("cpu"))
+    promised = export.Exported(network.float().cpu(), recipe.backbone.views)
+    trained = export.torch_logits(promised, validation.inputs)
     shape = (len(preparation.channels), preparation.settings.size, preparation.settings.size)
-    onnx = export.to_onnx(network, shape[0], shape[1])
+    onnx = export.to_onnx(promised, shape[0], shape[1])
     exported = Session(onnx, shape, threads=torch.get_num_threads()).run(validation.inputs).logit
     donors = _donors(judges)
     samples = _samples(judges)
