@@ -150,7 +150,8 @@ def main() -> None:
         else:
             draw(number, options).write(kept)
         draws.append(Draw.read(kept))
-    write_page(draws, options.out)
+    known = Cohort.read(options.work / "draw-0" / "cohort").cells
+    write_page(draws, dict(known.select("cell_id", "phase").iter_rows()), options.out)
     say(f"wrote {options.out / 'jurkat.md'}")
 
 

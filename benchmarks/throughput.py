@@ -36,6 +36,7 @@ from machine import command, machine, versions
 PAGE = Path(__file__).parents[1] / "docs/results/throughput.md"
 BATCH, WARM_UP = 32, 2
 WORKERS = (0, 1, 2)
+SETTINGS = Train(epochs=1, batch_size=BATCH, learning_rate=1e-4, schedule="constant", precision="auto")
 
 
 class PlainCells(Dataset):
@@ -89,8 +90,7 @@ def ours(cells: LabelledCells) -> float:
     network = timm.create_model("resnet50", in_chans=1, num_classes=2)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        train = Train(epochs=1, batch_size=BATCH, learning_rate=1e-4, schedule="constant")
-        loop.fit(network, batches, validation, train, Path(folder), lambda *_: times.append(time.perf_counter()))
+        loop.fit(network, batches, validation, SETTINGS, Path(folder), lambda *_: times.append(time.perf_counter()))
     return per_second(times)
 
 
@@ -135,10 +135,10 @@ def page(found: dict[str, list[float]], reading: float, files: int) -> Iterator[
     """The lines of docs/results/throughput.md."""
     medians = {name: statistics.median(values) for name, values in found.items()}
     best = max((name for name in medians if name != "brightctc"), key=lambda name: medians[name])
-    precision = "bfloat16" if loop.uses_bfloat16("auto", torch.device("cpu")) else "float32"
+    precision = "bfloat16" if loop.uses_bfloat16(SETTINGS.precision, torch.device("cpu")) else "float32"
     yield "# Training throughput\n"
     yield "ResNet50, 148 px, one grey channel, batch 32; rotation, flips, brightness and contrast; 16-bit TIFF files."
-    yield f"brightctc computes in {precision} (`train.precision: auto`), the plain way in float32.\n"
+    yield f"brightctc computes in {precision} (`train.precision: {SETTINGS.precision}`), the plain way in float32.\n"
     yield "| way | samples/s: median | lowest | highest |\n| --- | ---: | ---: | ---: |"
     for name, values in found.items():
         yield f"| {name} | {medians[name]:.1f} | {min(values):.1f} | {max(values):.1f} |"

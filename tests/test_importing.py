@@ -337,6 +337,14 @@ def test_labels_that_can_not_be_mapped(tmp_path: Path, options: dict[str, Any], 
         import_export(export, tmp_path / "cohort", **USUAL, table=table, **options)
 
 
+def test_a_misspelt_value_beside_the_right_one_is_an_error(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
+    table = table_of(tmp_path / "t.csv", "sample_id,cell_id,label\nS1,1,leukocyte\nS1,2,CTCs\n")
+    with pytest.raises(UserError, match="did you mean 'CTCs'"):
+        import_export(export, tmp_path / "cohort", **USUAL, table=table, **LABELS)
+    assert not (tmp_path / "cohort").exists()
+
+
 def test_a_misspelt_or_absent_class_is_told(tmp_path: Path) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif")
     table = table_of(tmp_path / "t.csv", "sample_id,cell_id,label\nS1,1,leukocyte\n")

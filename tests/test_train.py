@@ -239,7 +239,16 @@ def test_what_can_not_be_trained_is_told(cohort, tmp_path, spoil, settings, word
         train(cohort, tmp_path / "run", settings=[*TINY, *settings], threads=1)
     assert words in str(caught.value)
     assert caught.value.fix
-    assert not (tmp_path / "run" / "bundle").exists()
+    assert not (tmp_path / "run" / "recipe.yaml").exists()  # mended, the same command works
+
+
+def test_what_can_not_be_trained_costs_no_former_run(cohort, tmp_path):
+    fitted(cohort, tmp_path / "run", TINY)
+    before = (tmp_path / "run/history.csv").read_text()
+    (cohort / "splits.csv").unlink()
+    with pytest.raises(UserError, match="not split"):
+        train(cohort, tmp_path / "run", settings=TINY, threads=1, overwrite=True)
+    assert (tmp_path / "run/history.csv").read_text() == before
 
 
 def test_constant_crops_train_to_chance_without_a_crash(cohort, tmp_path):

@@ -91,7 +91,7 @@ def everything(root: Path) -> Path:
     (root / "stopped").mkdir()
     (root / "stopped" / "recipe.yaml").write_text("seed: 0\n")
     (root / "stopped" / "environment.json").write_text("{}")
-    (root / "labels.csv").write_text("name,donor\nx,D01\n")
+    (root / "labels.csv").write_text("cell_id,donor_id\nc00,D01\n")  # the user's own: told, never edited
     return root
 
 
@@ -229,7 +229,7 @@ def test_tables_without_donors_are_matched_by_cell_and_sample(tmp_path):
     [
         pytest.param(lambda root: (root / "cohort" / "cells.csv").write_text("cell_id\n"), "cells.csv", id="cohort"),
         pytest.param(lambda root: (root / "elsewhere" / "seen.json").write_text("{"), "seen.json", id="bundle"),
-        pytest.param(lambda root: (root / "x.csv").write_bytes(b"cell_id\n\xff\xfe\n"), "x.csv", id="table"),
+        pytest.param(lambda root: (root / "x.csv").write_bytes(b"cell_id,score\n\xff\xfe\n"), "x.csv", id="table"),
         pytest.param(lambda root: (root / "x.parquet").write_bytes(b"PAR1"), "x.parquet", id="parquet table"),
     ],
 )

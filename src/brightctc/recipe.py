@@ -124,7 +124,7 @@ class Train(Section):
     )
     early_stop: int | None = Field(default=None, ge=1, description="stop after this many epochs without a better one")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto: bfloat16 where the processor or GPU computes it, else float32"
+        default="float32", description="auto: bfloat16 where the processor or GPU computes it, else float32"
     )
 
     @model_validator(mode="after")
@@ -165,6 +165,7 @@ def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recip
 
     Raises UserError for an unknown recipe, an unknown key (with the nearest known one) or a value out of range.
     """
+    settings = tuple(settings)
     if str(name_or_file) in built_in():
         source = resources.files("brightctc") / "recipes" / f"{name_or_file}.yaml"
         values = yaml.safe_load(source.read_text(encoding="utf-8"))
@@ -179,7 +180,7 @@ def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recip
         raise UserError("a recipe is a mapping of sections", name_or_file, "write e.g. 'train:' with settings below it")
     for setting in settings:
         _apply(values, setting)
-    return validated(values, name_or_file)
+    return validated(values, f"{name_or_file} with --set" if settings else name_or_file)
 
 
 def validated(values: dict[str, Any], where: object = "recipe") -> Recipe:

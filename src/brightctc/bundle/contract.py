@@ -141,7 +141,10 @@ class Contract(BaseModel):
             return
         trained = f"training had {self.pixel_size} µm"
         if None in sample.pixel_sizes:
-            yield "pixel_size_unknown", f"µm per pixel (column pixel_size_um) is not known for all cells; {trained}"
+            yield (
+                "pixel_size_unknown",
+                f"µm per pixel is not known for all cells; {trained} (import with --constant pixel_size_um=…)",
+            )
         other = [size for size in sample.pixel_sizes if size is not None and self._other_pixel_size(size)]
         if other:
             yield "pixel_size", f"pixels are {min(other):.4g} µm wide; {trained}"

@@ -40,6 +40,8 @@ def _print(printer: Printer, report: "CheckReport") -> None:
         _print_problem(printer, problem)
     counts = f"{_count(report, 'error')}, {_count(report, 'warning')}, {_count(report, 'note')}"
     printer.say(f"{report.cells:,} cells, {report.images:,} images checked: {counts}")
+    if not any(problem.kind.startswith("shortcut") for problem in report.problems):
+        printer.say("tested: the class can't be told from sample, date, folder, crop size, bit depth or border pixels")
     if not report.ok:
         printer.say(f"next: mend the errors, then again: brightctc check {report.cohort}")
     elif (report.cohort / "splits.csv").is_file():

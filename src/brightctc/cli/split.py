@@ -60,7 +60,8 @@ def _print(printer: Printer, result: "SplitResult") -> None:
     chosen = settings["test"] or f"a share of {settings['test_share']:g}"
     printer.say(f"test: {chosen}; split by {result.by}; seed {settings['seed']}, draw {settings['draw']}")
     printer.warn(result.warnings)
-    printer.say(f"next: brightctc check {result.cohort}, then: brightctc train {result.cohort} RUN")
+    printer.say(f"next: brightctc check {result.cohort} (does a cell stand in two parts?)")
+    printer.say(f"then: brightctc train {result.cohort} RUN")
 
 
 def _shown(column: str, value: object) -> object:

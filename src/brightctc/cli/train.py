@@ -51,6 +51,7 @@ def command(
             progress=progress,
         )
     kept = next(row for row in result.history if row["kept"])
+    shown = ([] if kept in result.history[-5:] else [kept]) + result.history[-5:]
     printer.table(
         ["epoch", "steps", "training loss", "validation loss", "validation F1", ""],
         [
@@ -62,11 +63,14 @@ def command(
                 f"{row['validation_f1']:.3f}",
                 "kept" if row["kept"] else "",
             ]
-            for row in result.history[-5:] + ([kept] if kept not in result.history[-5:] else [])
+            for row in shown
         ],
     )
     printer.warn(result.warnings)
-    printer.say(f"threshold {result.bundle.threshold.score:.3f} (largest F1 on validation cells)")
+    printer.say(
+        f"threshold: a score of {result.bundle.threshold.score:.3f}, where F1 on the validation cells is largest "
+        "(scores rank cells; 0.5 means nothing special)"
+    )
     printer.say(f"model: {result.bundle.folder}")
     printer.say(f"next:  brightctc evaluate {result.bundle.folder} {cohort} OUT")
     printer.done(result.summary())

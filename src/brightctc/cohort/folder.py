@@ -75,6 +75,12 @@ class Cohort:
         root = Path(root)
         if not root.is_dir():
             raise UserError("there is no cohort folder here", root, "make one with: brightctc import EXPORT COHORT …")
+        if not (root / "cohort.yaml").is_file():
+            raise UserError(
+                "this folder is not a cohort: cohort.yaml is missing",
+                root,
+                "make one from exported images with: brightctc import EXPORT COHORT --pattern …",
+            )
         about = _model(CohortFile, files.read_yaml(root / "cohort.yaml", format_version=FORMAT_VERSION), root)
         cells = read_cells(root / "cells.csv")
         split = None

@@ -1,5 +1,6 @@
 """A column's values → the two classes; what is neither is unlabelled, and counted."""
 
+import difflib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ class LabelMap:
             )
         absent = [value for value in known if value not in set(found[self.column])]
         warnings = []
+        for value in absent:
+            _refuse_misspelled(value, [other for other in found[self.column] if other not in known], self.column)
         if absent:
             listed = ", ".join(map(repr, absent[:_MOST_VALUES]))
             warnings.append(f"no cell has the value {listed} in column {self.column!r}; values found: {shown}")
@@ -93,6 +96,18 @@ class LabelMap:
             if not (labels == name).any():
                 warnings.append(f"no cell is of the class {name!r}")
         return keep_as_value(cells).with_columns(labels.alias("label")), tuple(warnings)
+
+
+def _refuse_misspelled(value: str, others: Sequence[str], column: str) -> None:
+    """A value that no cell has, beside a very similar one that would be left unlabelled, is a slip."""
+    near = difflib.get_close_matches(value.lower(), [other.lower() for other in others], n=1, cutoff=0.8)
+    meant = [other for other in others if other.lower() in near]
+    if meant:
+        raise UserError(
+            f"no cell has the value {value!r}; did you mean {meant[0]!r}?",
+            f"column {column!r}",
+            f"write {meant[0]!r} as it stands there, or leave {value!r} out",
+        )
 
 
 def keep_as_value(cells: pl.DataFrame) -> pl.DataFrame:

@@ -63,7 +63,8 @@ def cells_of(bundle: Bundle, cohort: Cohort, part: str) -> tuple[pl.DataFrame, t
             f"the bundle tells {bundle.classes.positive} from {bundle.classes.negative}, "
             f"the cohort's classes are {cohort.classes.positive} and {cohort.classes.negative}",
             cohort.root,
-            f"import with: --classes {bundle.classes.positive},{bundle.classes.negative}",
+            "give the bundle that was trained for these classes; only where they are the same under other names, "
+            f"import the cohort again with --classes {bundle.classes.positive},{bundle.classes.negative}",
         )
     rows = cohort.cells if part == ALL else cohort.part(part)
     warnings = ()

@@ -59,7 +59,10 @@ def precision_recall(axes: Axes, evaluation: Evaluation) -> None:
     words = f"every cell called {evaluation.classes.positive}: {share:.2g}"
     above = share < 0.85
     place = {"va": "bottom" if above else "top", "fontsize": 7, "color": MUTED}
-    axes.text(0.01, share + (0.015 if above else -0.015), words, **place)
+    left = not counts.tp or counts.recall > 0.5  # the side where the threshold's point is not
+    axes.text(
+        0.01 if left else 0.99, share + (0.015 if above else -0.015), words, ha="left" if left else "right", **place
+    )
     axes.step(curve.x, curve.y, where="pre", color=LINE, lw=1.6)
     if counts.tp + counts.fp:
         _point(axes, counts.recall, counts.precision, leftward=counts.recall > 0.35)

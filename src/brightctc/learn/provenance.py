@@ -29,6 +29,11 @@ def environment() -> dict[str, Any]:
     }
 
 
+def device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def fingerprint(cohort: Cohort) -> str:
     """16 hex digits of which labelled cells are in the train and validation parts, with their images' paths."""
     if "part" not in cohort.cells.columns:

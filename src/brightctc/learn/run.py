@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 from torch import nn
@@ -16,11 +15,11 @@ from brightctc import files
 from brightctc.bundle import WITHDRAWN, Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
-from brightctc.learn import backbones, batches, loop, ways
-from brightctc.learn.crops import LabelledCells, Progress, read_part
+from brightctc.learn import backbones, loop
+from brightctc.learn.crops import Progress
+from brightctc.learn.material import Material, gather
 from brightctc.learn.packing import pack
-from brightctc.learn.provenance import environment, fingerprint
-from brightctc.preprocess import Channel, Preparation
+from brightctc.learn.provenance import device, environment, fingerprint
 from brightctc.recipe import Recipe, read_recipe
 
 FORMAT_VERSION = 1
@@ -63,17 +62,24 @@ def train(
     workers:  threads that decode images; of no influence on any result.
     Raises UserError for settings, cells or images that don't allow the training, and for a loss that is no number.
     """
-    run, source = Path(run), Cohort.read(Path(cohort))
-    chosen = _chosen(recipe, tuple(settings))
+    run = Path(run)
+    plan = _Plan(Cohort.read(Path(cohort)), _chosen(recipe, tuple(settings)), seed, _threads(run, threads, resume))
     _refuse_other_things(run)
     with files.lock(run):
-        _prepare_folder(run, resume, overwrite)
-        plan = _Plan(source, chosen, seed, _threads(run, threads, resume))
-        identity = plan.identity()
+        _refuse_present(run, resume, overwrite)
         if resume and (run / "result.json").is_file() and (run / "bundle").is_dir():
-            return _finished(run, identity)
-        _record(run, plan, identity)
-        return _train(run, plan, workers or min(4, os.cpu_count() or 1), progress)
+            return _finished(run, plan.identity())
+        material = gather(plan.cohort, plan.recipe, workers or min(4, os.cpu_count() or 1), progress)
+        torch.set_num_threads(plan.threads)
+        torch.manual_seed(plan.seed)
+        network = backbones.build(plan.recipe.backbone, len(material.preparation.channels))
+        if overwrite:  # not before now: what can't be trained must not cost the former run
+            _clear(run)
+        _record(run, plan, plan.identity())
+        steps = material.batches(plan.recipe, plan.seed, device())
+        history = loop.fit(network, steps, material.validation, plan.recipe.train, run / "checkpoint", progress)
+        files.write_text(run / "history.csv", pl.DataFrame(history).write_csv())
+        return _finish(run, plan, network, material, history)
 
 
 @dataclass(frozen=True)
@@ -94,41 +100,13 @@ class _Plan:
         }
 
 
-def _train(run: Path, plan: _Plan, workers: int, progress: Progress | None) -> TrainResult:
-    recipe, way = plan.recipe, ways.way(plan.recipe.dapi.way)
-    wanted: tuple[Channel, ...] = ("bright_field",) if recipe.dapi.way == "none" else ("bright_field", "dapi")
-    cells = read_part(plan.cohort, "train", wanted, workers=workers, progress=progress)
-    judges = read_part(plan.cohort, "validation", way.CHANNELS, workers=workers, progress=progress)
-    _refuse_one_class(cells, plan.cohort)
-    originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive))
-    images: dict[Channel, list[np.ndarray]] = {
-        channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
-    }
-    preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS)
-
-    torch.set_num_threads(plan.threads)
-    torch.manual_seed(plan.seed)
-    network = backbones.build(recipe.backbone, len(way.CHANNELS))
-    _refuse_missing(judges, way.CHANNELS, plan.cohort)
-    validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
-    samples = batches.with_copies(originals, recipe.augment)
-    walk = batches.Batches(cells, samples, preparation, recipe.augment, recipe.train.batch_size, plan.seed, _device())
-    history = loop.fit(network, walk, validation, recipe.train, run / "checkpoint", progress)
-    files.write_text(run / "history.csv", pl.DataFrame(history).write_csv())
-    return _finish(run, plan, network, (cells, judges, validation, preparation), history)
-
-
 def _finish(
-    run: Path,
-    plan: _Plan,
-    network: nn.Module,
-    learned: tuple[LabelledCells, LabelledCells, loop.Validation, Preparation],
-    history: list[dict[str, Any]],
+    run: Path, plan: _Plan, network: nn.Module, material: Material, history: list[dict[str, Any]]
 ) -> TrainResult:
-    cells, judges, validation, preparation = learned
     shutil.rmtree(run / "bundle", ignore_errors=True)  # of a run that was stopped while it wrote its result
+    parts = (material.cells, material.judges)
     bundle = pack(
-        run / "bundle", network, plan.cohort, (cells, judges), validation, preparation, plan.recipe, plan.seed
+        run / "bundle", network, plan.cohort, parts, material.validation, material.preparation, plan.recipe, plan.seed
     )
     kept = next(row for row in history if row["kept"])
     result = {
@@ -162,7 +140,7 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
         _refuse_other(files.read_json(started, format_version=FORMAT_VERSION)["run"], identity, run)
         return
     files.write_text(run / "recipe.yaml", plan.recipe.to_yaml())
-    facts = {"format_version": FORMAT_VERSION, "run": identity, **environment(), "device": str(_device())}
+    facts = {"format_version": FORMAT_VERSION, "run": identity, **environment(), "device": str(device())}
     files.write_json(started, facts)
 
 
@@ -177,17 +155,24 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
         )
 
 
-def _prepare_folder(run: Path, resume: bool, overwrite: bool) -> None:
-    present = [name for name in (*_CONTENTS, WITHDRAWN) if (run / name).exists()]
+def _refuse_present(run: Path, resume: bool, overwrite: bool) -> None:
     if overwrite:
-        for name in present:
-            (shutil.rmtree if (run / name).is_dir() else Path.unlink)(run / name)
-    elif WITHDRAWN in present:
+        return
+    if (run / WITHDRAWN).exists():
         raise UserError("a donor of this run has withdrawn", run, "train into another folder, or say --overwrite")
-    elif present and not resume:
+    if not resume and any((run / name).exists() for name in _CONTENTS):
         raise UserError(
             "there is a run here already", run, "say --resume to go on with it, or --overwrite to replace it"
         )
+
+
+def _clear(run: Path) -> None:
+    for name in (*_CONTENTS, WITHDRAWN):
+        path = run / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _refuse_other_things(run: Path) -> None:
@@ -213,24 +198,3 @@ def _threads(run: Path, threads: int | None, resume: bool) -> int:
     if threads is None and resume and (run / "environment.json").is_file():
         return int(files.read_json(run / "environment.json", format_version=FORMAT_VERSION)["run"]["threads"])
     return threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _refuse_one_class(cells: LabelledCells, cohort: Cohort) -> None:
-    for positive, name in ((True, cohort.classes.positive), (False, cohort.classes.negative)):
-        if not (cells.positive == positive).any():
-            raise UserError(f"the train part has no {name!r} cells", cohort.root / "splits.csv", "split again")
-
-
-def _refuse_missing(cells: LabelledCells, channels: tuple[Channel, ...], cohort: Cohort) -> None:
-    for channel in channels:
-        missing = int(np.count_nonzero(~cells.has(channel)))
-        if missing:
-            raise UserError(
-                f"{missing} validation cells have no {channel} image",
-                cohort.root,
-                "give them one, or split again",
-            )

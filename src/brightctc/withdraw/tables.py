@@ -10,6 +10,8 @@ import polars as pl
 from brightctc import files
 from brightctc.errors import UserError
 
+_OF_SCORES = {"cell_id", "score"}
+
 
 @dataclass(frozen=True)
 class DonorCells:
@@ -29,13 +31,16 @@ class DonorCells:
 
 
 def has_cells(path: Path) -> bool:
-    """May this .csv or .parquet file have a column `cell_id`? Only its head is read; True where that can't be."""
+    """May this .csv or .parquet file be a table of scores? Only its head is read; True where that can't be.
+
+    A label table is the user's own source, like the images: it is named to them, and never edited.
+    """
     try:
         if path.suffix == ".parquet":
-            return "cell_id" in pl.read_parquet_schema(path)
+            return set(pl.read_parquet_schema(path)) >= _OF_SCORES
         with path.open("rb") as file:
             head = file.readline(65536).decode("utf-8-sig", "replace")
-        return "cell_id" in head.replace('"', "").strip().split(",")
+        return set(head.replace('"', "").strip().split(",")) >= _OF_SCORES
     except (OSError, pl.exceptions.PolarsError):
         return True  # reading it whole then says why it can't be searched
 

@@ -67,6 +67,7 @@ def shortcut_problems(cohort: Cohort, crops: Crops, days: Sequence[str | None]) 
     """
     labelled = _labelled(cohort, crops)
     if min(labelled.positive.sum(), (~labelled.positive).sum()) < _FEWEST:
+        yield _untested()
         return
     names: dict[bytes, list[str]] = {}
     for name, values in _sources(cohort, crops, days):
@@ -165,6 +166,17 @@ def _predicted_by(names: Sequence[str], auc: float, cells: int) -> Problem:
         tuple(names[:MOST_EXAMPLES]),
         f"{words} predicts the class: ROC-AUC {auc:.2f} on {cells:,} labelled cells.{_strength(auc)}",
         _FIXES.get(names[0], _IMAGE_BOTH),
+    )
+
+
+def _untested() -> Problem:
+    return Problem(
+        "shortcuts_untested",
+        "note",
+        1,
+        (),
+        f"with fewer than {_FEWEST} labelled cells of a class it can't be tested whether the batch predicts the class",
+        "label more cells",
     )
 
 
