@@ -118,9 +118,9 @@ def page(draws: list[Draw], found: dict[str, Intervals], phases: dict[str, str])
     yield "\nEach cell: mean of the draws [lowest, highest]; below it the 95 % interval of that mean"
     yield f"({found[next(iter(found))].meaning}); a seed is a draw here.\n\n![Figures by model](jurkat.svg)\n"
     yield "The network's false calls by phase, per 1,000 test cells of it, mean of the draws:"
-    yield f"{by_phase(draws, phases)}. Cells in G2 are about to divide; those in G1, of which the new sample consists,"
-    yield "have just divided. Border pixels alone tell more than chance: mitotic cells are larger and come nearer to the"
-    yield "border of a 40 px crop.\n"
+    yield f"{by_phase(draws, phases)}. Cells in G2 are about to divide; those in G1, as all of the new sample,"
+    yield "have just divided. Border pixels alone tell more than chance: mitotic cells are larger and come nearer"
+    yield "to the border of a 40 px crop.\n"
     yield f"{machine()}. {versions()}. Made by `{command()}`.\n\n{CITATION}"
 
 
