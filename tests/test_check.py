@@ -385,3 +385,14 @@ def test_the_command_exits_with_1_on_errors_alone(bench):
     as_json = json.loads(CliRunner().invoke(app, ["check", cohort, "--json"]).stdout)
     assert [problem["kind"] for problem in as_json["problems"]] == ["missing_file", "few_donors"]
     assert as_json["errors"] == 1
+
+
+@pytest.mark.parametrize(
+    ("each", "told"), [pytest.param(30, False, id="enough cells"), pytest.param(3, True, id="too few to test")]
+)
+def test_it_is_said_whether_the_batch_was_tested(bench, each, told):
+    bench.cells = pl.concat([bench.cells.filter(pl.col("label") == name).head(each) for name in ("CTC", "leukocyte")])
+    kinds = [problem.kind for problem in bench.check().problems]
+    assert ("shortcuts_untested" in kinds) == told
+    screen = CliRunner().invoke(app, ["check", str(bench.folder / "cohort")]).output
+    assert ("the class can't be told from" in screen) != told

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from brightctc.cohort import CheckReport
     from brightctc.cohort.checks.problems import Problem, Severity
 
+_UNTESTED = ("shortcut", "no_labels", "empty_class", "unknown_label")  # then nothing was tested, or found
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -40,7 +41,7 @@ def _print(printer: Printer, report: "CheckReport") -> None:
         _print_problem(printer, problem)
     counts = f"{_count(report, 'error')}, {_count(report, 'warning')}, {_count(report, 'note')}"
     printer.say(f"{report.cells:,} cells, {report.images:,} images checked: {counts}")
-    if not any(problem.kind.startswith("shortcut") for problem in report.problems):
+    if not any(problem.kind.startswith(_UNTESTED) for problem in report.problems):
         printer.say("tested: the class can't be told from sample, date, folder, crop size, bit depth or border pixels")
     if not report.ok:
         printer.say(f"next: mend the errors, then again: brightctc check {report.cohort}")

@@ -36,6 +36,7 @@ class Exported(nn.Module):
         self.turns = [(quarters, mirrored) for mirrored in (False, True) for quarters in range(4)][:views]
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops float32 (n, channels, size, size) → logit, embedding, activation_map."""
         if len(self.turns) == 1:
             return self._scored(crops)
         stacked = torch.cat([_turned(crops, *turn) for turn in self.turns])

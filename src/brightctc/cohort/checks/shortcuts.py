@@ -66,8 +66,10 @@ def shortcut_problems(cohort: Cohort, crops: Crops, days: Sequence[str | None]) 
     Sources that divide the cells in the same way are one problem.
     """
     labelled = _labelled(cohort, crops)
-    if min(labelled.positive.sum(), (~labelled.positive).sum()) < _FEWEST:
-        yield _untested()
+    fewest = min(labelled.positive.sum(), (~labelled.positive).sum())
+    if fewest < _FEWEST:
+        if fewest:  # a class without any cell is a problem of its own
+            yield _untested()
         return
     names: dict[bytes, list[str]] = {}
     for name, values in _sources(cohort, crops, days):
