@@ -111,8 +111,19 @@ def test_imagenet_weights_come_from_timm(monkeypatch):
         return source if pretrained else create(name, **options)
 
     monkeypatch.setattr(timm, "create_model", with_weights)
+    monkeypatch.setattr(backbones.hub, "HF_HUB_OFFLINE", True)  # what a machine without a network sets
     network = backbones.build(Backbone(name=TINY, weights="imagenet"), 1)
     torch.testing.assert_close(network.layer1[0].conv1.weight, source.layer1[0].conv1.weight)
+
+
+def test_without_a_network_the_cache_alone_is_asked(monkeypatch):
+    monkeypatch.setattr(backbones.hub, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(backbones.socket, "getaddrinfo", lambda *a: (_ for _ in ()).throw(OSError("no name")))
+    asked = []
+    monkeypatch.setattr(timm, "create_model", lambda *a, **k: asked.append(backbones.hub.HF_HUB_OFFLINE) or [].pop())
+    with pytest.raises(IndexError):
+        backbones._imagenet(TINY)
+    assert asked == [True]
 
 
 @pytest.mark.parametrize(

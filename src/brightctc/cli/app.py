@@ -27,7 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Find circulating tumour cells among leukocytes in bright-field single-cell images.\n\n"
-    "For Research Use Only. Not for use in diagnostic procedures.",
+    "For Research Use Only. Not for use in diagnostic procedures.\n\n"
+    "--debug, with any command, shows the traceback of an error.",
 )
 for _name, _module in COMMANDS.items():
     app.command(_name)(import_module(f"brightctc.cli.{_module}").command)

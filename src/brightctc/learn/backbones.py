@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import socket
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import timm
 import torch
+from huggingface_hub import constants as hub
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -118,6 +121,7 @@ def _packaged(name: str) -> dict[str, Tensor]:
 
 def _imagenet(name: str) -> dict[str, Tensor]:
     """timm's default ImageNet weights, from the hub's cache or the hub."""
+    _look_in_the_cache_alone_without_a_network()
     try:
         return timm.create_model(name, pretrained=True).state_dict()
     except (OSError, RuntimeError, ValueError, ImportError) as error:
@@ -128,6 +132,15 @@ def _imagenet(name: str) -> dict[str, Tensor]:
             "backbone.weights=imagenet",
             _OFFLINE,
         ) from error
+
+
+def _look_in_the_cache_alone_without_a_network() -> None:
+    """The hub's client tries for a minute to reach a hub whose name does not even resolve."""
+    host = urlsplit(hub.ENDPOINT).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        hub.HF_HUB_OFFLINE = True
 
 
 def _from_file(path: Path) -> dict[str, Tensor]:
