@@ -287,18 +287,39 @@ def test_a_huge_header_allocates_nothing(tmp_path: Path, write: Callable[[Path],
         tracemalloc.stop()
 
 
-def test_damaged_bytes_never_raise_anything_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP), id="plain TIFF"),
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP, compression="zlib", predictor=True), id="zlib TIFF"),
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP, compression="lzw"), id="LZW TIFF"),
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP, bigtiff=True), id="BigTIFF"),
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP, ome=True), id="OME-TIFF"),
+        pytest.param(lambda path: tifffile.imwrite(path, RAMP, tile=(16, 16), compression="jpeg2000"), id="tiles"),
+        pytest.param(lambda path: Image.fromarray(RAMP).save(path, "PNG"), id="PNG"),
+    ],
+)
+def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, write: Callable[[Path], None]) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "cell.tif"
-    for write in (lambda: tifffile.imwrite(path, RAMP), lambda: Image.fromarray(RAMP).save(path, "PNG")):
-        write()
-        whole = np.frombuffer(path.read_bytes(), np.uint8)
-        for _ in range(150):
-            damaged = whole.copy()
-            damaged[rng.integers(0, min(200, whole.size), 4)] = rng.integers(0, 256, 4)
-            path.write_bytes(damaged.tobytes())
-            (result,) = read_images([path])
-            assert isinstance(result, ImageFault | np.ndarray)
+    write(path)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(150):
+        damaged = whole.copy()
+        damaged[rng.integers(0, min(400, whole.size), 4)] = rng.integers(0, 256, 4)
+        path.write_bytes(damaged.tobytes()[: rng.integers(8, whole.size * 4)])
+        (result,) = read_images([path])
+        assert isinstance(result, ImageFault | np.ndarray)
+
+
+def test_a_png_with_one_changed_byte_gives_no_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "cell.png"
+    Image.fromarray(RAMP).save(path)
+    whole = path.read_bytes()
+    for place in range(whole.index(b"IDAT"), whole.index(b"IEND"), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ImageFault):
+            read_image(path)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

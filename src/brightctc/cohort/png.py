@@ -5,6 +5,7 @@ chunks that hold pixels alone: colour profiles, texts and the like can neither e
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 
 import imagecodecs
@@ -46,11 +47,13 @@ def png_pixels(data: bytes, whole: bool = True) -> np.ndarray:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's kind and all its bytes."""
+    """Each chunk's kind and all its bytes, whose checksum holds: libpng would warn of it and give pixels all the same."""
     place = len(SIGNATURE)
     while place + 8 <= len(data):
         end = place + 12 + struct.unpack_from(">I", data, place)[0]
         if end > len(data):
             raise ImageFault("unreadable", "truncated: the file ends before its pixels do; export or copy it again")
+        if zlib.crc32(data[place + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            raise ImageFault("unreadable", "damaged: the PNG's checksum does not hold; export or copy it again")
         yield data[place + 4 : place + 8], data[place:end]
         place = end

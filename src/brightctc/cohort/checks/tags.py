@@ -4,6 +4,7 @@ Only reads what a file says of itself, for the search for personal data. A damag
 that it is damaged, the image reader says.
 """
 
+import contextlib
 import struct
 import zlib
 from collections.abc import Iterator
@@ -28,20 +29,19 @@ def read_tags(path: Path) -> dict[str, str]:
     words: dict[str, str] = {}
     if not path.is_file():
         return words  # nor a pipe, whose opening would wait for a writer
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            if start[:4] in _TIFF:
-                found = _tiff_texts(file, start)
-            elif start == _PNG:
-                found = _png_texts(file)
-            else:
-                return {}
-            for name, text in found:
-                words[name] = f"{words[name]}\n{text}" if name in words else text
-    except (OSError, struct.error, zlib.error, OverflowError):
-        pass  # what was found so far stands
+    # a damaged file ends the search where it is damaged: what was found so far stands
+    with contextlib.suppress(OSError, struct.error, zlib.error, OverflowError), path.open("rb") as file:
+        for name, text in _texts(file):
+            words[name] = f"{words[name]}\n{text}" if name in words else text
     return words
+
+
+def _texts(file: BinaryIO) -> Iterator[tuple[str, str]]:
+    start = file.read(8)
+    if start[:4] in _TIFF:
+        yield from _tiff_texts(file, start)
+    elif start == _PNG:
+        yield from _png_texts(file)
 
 
 def _tiff_texts(file: BinaryIO, start: bytes) -> Iterator[tuple[str, str]]:
