@@ -282,6 +282,7 @@ def test_a_huge_header_allocates_nothing(tmp_path: Path, write: Callable[[Path],
     try:
         with pytest.raises(ImageFault):
             read_image(path)
+    assert capfd.readouterr() == ("", "")
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -312,7 +313,9 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, write: Callable
         assert isinstance(result, ImageFault | np.ndarray)
 
 
-def test_a_png_with_one_changed_byte_gives_no_pixels(tmp_path: Path) -> None:
+def test_a_png_with_one_changed_byte_gives_a_fault_and_no_print(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "cell.png"
     Image.fromarray(RAMP).save(path)
     whole = path.read_bytes()

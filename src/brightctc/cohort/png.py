@@ -47,7 +47,7 @@ def png_pixels(data: bytes, whole: bool = True) -> np.ndarray:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each chunk's kind and all its bytes, whose checksum holds: libpng would warn of it and give pixels all the same."""
+    """Each chunk's kind and all its bytes. Checksums are tested here: libpng would print, and then refuse."""
     place = len(SIGNATURE)
     while place + 8 <= len(data):
         end = place + 12 + struct.unpack_from(">I", data, place)[0]
