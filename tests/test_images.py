@@ -282,7 +282,6 @@ def test_a_huge_header_allocates_nothing(tmp_path: Path, write: Callable[[Path],
     try:
         with pytest.raises(ImageFault):
             read_image(path)
-    assert capfd.readouterr() == ("", "")
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -323,6 +322,7 @@ def test_a_png_with_one_changed_byte_gives_a_fault_and_no_print(
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ImageFault):
             read_image(path)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("workers", [1, 3])
