@@ -316,9 +316,10 @@ def test_a_png_with_one_changed_byte_gives_a_fault_and_no_print(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "cell.png"
-    Image.fromarray(RAMP).save(path)
+    noise = np.random.default_rng(0).integers(0, 4000, (24, 24)).astype(np.uint16)
+    Image.fromarray(noise).save(path)
     whole = path.read_bytes()
-    for place in range(whole.index(b"IDAT"), whole.index(b"IEND"), 7):
+    for place in range(whole.index(b"IDAT"), whole.index(b"IEND") - 4):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(ImageFault):
             read_image(path)
