@@ -240,6 +240,17 @@ def test_unusable_image_has_a_name_and_words(
     assert capfd.readouterr() == ("", "")
 
 
+def _pngs_with_a_changed_byte(folder: Path) -> None:
+    """Every twentieth of a PNG's compressed bytes changed, a file each; libpng warns of some."""
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 4000, (24, 24)).astype(np.uint16)
+    Image.fromarray(noise).save(folder / "whole.png")
+    whole = (folder / "whole.png").read_bytes()
+    (folder / "whole.png").unlink()
+    for place in (*range(whole.index(b"IDAT"), len(whole) - 40, 20), *range(len(whole) - 120, len(whole) - 40)):
+        (folder / f"{place}.png").write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+
+
 def test_decoders_stay_silent(tmp_path: Path) -> None:
     """In a process of its own: decoders write past Python's streams, some only when the process ends."""
     _png_with_a_damaged_profile(tmp_path / "a.png")
@@ -250,13 +261,15 @@ def test_decoders_stay_silent(tmp_path: Path) -> None:
     data[damaged : damaged + 4] = b"\xff\xff\xff\x7f"
     (tmp_path / "b.tif").write_bytes(data)
     (tmp_path / "c.tif").write_bytes(data[:200])
+    _pngs_with_a_changed_byte(tmp_path / "spoilt")
     code = (
         "import sys; from pathlib import Path; from brightctc.cohort.images import read_images;"
         "print([type(f).__name__ for f in read_images(map(Path, sys.argv[1:]))])"
     )
-    paths = [str(tmp_path / name) for name in ("a.png", "b.tif", "c.tif")]
+    spoilt = sorted((tmp_path / "spoilt").iterdir())
+    paths = [*(str(tmp_path / name) for name in ("a.png", "b.tif", "c.tif")), *map(str, spoilt)]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
-    assert done.stdout == "['ndarray', 'ndarray', 'ImageFault']\n"
+    assert done.stdout == f"{['ndarray', 'ndarray', *['ImageFault'] * (1 + len(spoilt))]}\n"
     assert done.stderr == ""
 
 
@@ -310,20 +323,6 @@ def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, write: Callable
         path.write_bytes(damaged.tobytes()[: rng.integers(8, whole.size * 4)])
         (result,) = read_images([path])
         assert isinstance(result, ImageFault | np.ndarray)
-
-
-def test_a_png_with_one_changed_byte_gives_a_fault_and_no_print(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "cell.png"
-    noise = np.random.default_rng(0).integers(0, 4000, (24, 24)).astype(np.uint16)
-    Image.fromarray(noise).save(path)
-    whole = path.read_bytes()
-    for place in range(whole.index(b"IDAT"), whole.index(b"IEND") - 4):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(ImageFault):
-            read_image(path)
-    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("workers", [1, 3])
