@@ -1,11 +1,12 @@
 """Which cells must stay together in one part: those of one donor, or, where none are known, of one sample."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from brightctc.cohort.components import components
 from brightctc.errors import UserError
 
 FALLBACKS = ("donor_id", "sample_id", "cell_id")
@@ -80,28 +81,18 @@ def _values(cells: pl.DataFrame, column: str) -> int:
 
 
 def _joined(cells: pl.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray, int]:
-    """Groups of cells that share a value of any of the columns; how many cells have none of them.
+    """Groups of cells that share a value of any of the columns: int (n,); how many cells have none of them.
 
     A cell without any falls back to its sample even where that has one value, and else stands alone.
     """
-    leader: dict[Hashable, Hashable] = {}
-
-    def lead(value: Hashable) -> Hashable:
-        while leader.setdefault(value, value) != value:
-            leader[value] = leader[leader[value]]
-            value = leader[value]
-        return value
-
-    fallback = cells["sample_id"] if "sample_id" in cells.columns else pl.Series([None] * cells.height)
-    firsts: list[Hashable] = []
+    values: dict[tuple[str, object], int] = {}  # each value is a thing beside the cells, linked to those that have it
+    pairs: list[tuple[int, int]] = []
     alone = 0
-    for row, (sample, *values) in enumerate(zip(fallback, *(cells[name] for name in columns), strict=True)):
-        known = [(name, value) for name, value in zip(columns, values, strict=True) if value is not None]
-        if not known:
-            alone += sample is None
-            known = [("row", row) if sample is None else ("sample_id", sample)]
-        for other in known[1:]:
-            leader[lead(other)] = lead(known[0])
-        firsts.append(known[0])
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(lead(first), len(numbers)) for first in firsts], int), alone
+    fallback = cells["sample_id"] if "sample_id" in cells.columns else pl.Series([None] * cells.height)
+    for row, (sample, *known) in enumerate(zip(fallback, *(cells[name] for name in columns), strict=True)):
+        own = [pair for pair in zip(columns, known, strict=True) if pair[1] is not None]
+        if not own and sample is not None:
+            own = [("sample_id", sample)]
+        alone += not own
+        pairs += [(row, cells.height + values.setdefault(pair, len(values))) for pair in own]
+    return components(np.array(pairs, int), cells.height + len(values))[: cells.height], alone

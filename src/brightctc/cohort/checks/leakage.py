@@ -9,6 +9,7 @@ import polars as pl
 from brightctc.cohort.checks import fingerprints
 from brightctc.cohort.checks.crops import CHANNELS, Crops, ids
 from brightctc.cohort.checks.problems import MOST_EXAMPLES, Problem, found, plural
+from brightctc.cohort.components import components
 from brightctc.cohort.folder import Cohort
 
 _KEPT_APART = ("train", "validation", "test", "sealed")
@@ -49,19 +50,10 @@ def _near_groups(crops: Crops, exact: Sequence[Sequence[int]]) -> list[list[int]
 
 def _joined(pairs: np.ndarray) -> list[list[int]]:
     """Groups of rows that hang together by pairs."""
-    leader: dict[int, int] = {}
-
-    def lead(row: int) -> int:
-        while leader.setdefault(row, row) != row:
-            leader[row] = leader[leader[row]]
-            row = leader[row]
-        return row
-
-    for first, second in pairs.tolist():
-        leader[lead(second)] = lead(first)
+    rows, places = np.unique(pairs, return_inverse=True)
     groups: dict[int, list[int]] = defaultdict(list)
-    for row in sorted(leader):
-        groups[lead(row)].append(row)
+    for row, group in zip(rows.tolist(), components(places, len(rows)).tolist(), strict=True):
+        groups[group].append(row)
     return list(groups.values())
 
 
