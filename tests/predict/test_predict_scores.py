@@ -16,21 +16,8 @@ from brightctc.cli.app import app
 from brightctc.errors import UserError
 from brightctc.predict import predict, predicting
 from brightctc.predict.table import read_scores, write_table
-from drawn import PATTERN, POSITIVE, Export, draw_export
+from drawn import PATTERN, POSITIVE, Export
 from new_samples import NAMES, as_cohort, spoil
-from tiny_bundle import tiny_bundle
-
-
-@pytest.fixture(scope="module")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """48 drawn cells of 6 samples; tests only read it."""
-    return draw_export(tmp_path_factory.mktemp("export") / "export", cells=48, donors=6)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bundle(tmp_path_factory.mktemp("bundle") / "bundle").folder
-
 
 # --- outputs
 

@@ -11,32 +11,12 @@ import pytest
 from brightctc.bundle import WITHDRAWN, Seen
 from brightctc.cohort import Classes
 from brightctc.errors import UserError
-from brightctc.evaluate import evaluate, evaluating
+from brightctc.evaluate import evaluate
 from drawn import NEGATIVE, POSITIVE
-from evaluated import STRICT, cohort_of, drawn_cells
+from evaluated import cohort_of
 from tiny_bundle import tiny_bundle
 
 Change = Callable[[pl.DataFrame], pl.DataFrame]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    return drawn_cells(tmp_path_factory.mktemp("drawn") / "export")
-
-
-@pytest.fixture(scope="module")
-def cohort(images: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cohort_of(tmp_path_factory.mktemp("cohort") / "cohort", images)
-
-
-@pytest.fixture(scope="module")
-def bundle(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bundle(tmp_path_factory.mktemp("bundle") / "bundle", cohort=cohort, threshold=STRICT).folder
-
-
-@pytest.fixture(autouse=True)
-def without_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluating, "draw_picture", lambda evaluation, folder: None)
 
 
 def seen_cells(cells: pl.DataFrame) -> pl.DataFrame:

@@ -14,41 +14,14 @@ from typer.testing import CliRunner
 from brightctc.bundle import BundleThreshold
 from brightctc.cli.app import app
 from brightctc.errors import UserError
-from brightctc.evaluate import evaluate, evaluating
+from brightctc.evaluate import evaluate
 from brightctc.metrics import clopper_pearson
 from brightctc.predict.table import COLUMNS
 from drawn import NEGATIVE, POSITIVE
-from evaluated import STRICT, cohort_of, drawn_cells
+from evaluated import STRICT, cohort_of
 from tiny_bundle import tiny_bundle
 
 FILES = {"metrics.json", "scores.csv", "groups.csv", "figure.png", "figure.svg"}
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    return drawn_cells(tmp_path_factory.mktemp("drawn") / "export")
-
-
-@pytest.fixture(autouse=True)
-def without_picture(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The picture takes most of the time; the module's `result` has one, and tests that ask for `picture`."""
-    if "picture" not in request.fixturenames:
-        monkeypatch.setattr(evaluating, "draw_picture", lambda evaluation, folder: None)
-
-
-@pytest.fixture
-def picture() -> None:
-    """Ask for it to have figure.png and figure.svg drawn."""
-
-
-@pytest.fixture(scope="module")
-def cohort(images: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return cohort_of(tmp_path_factory.mktemp("cohort") / "cohort", images)
-
-
-@pytest.fixture(scope="module")
-def bundle(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bundle(tmp_path_factory.mktemp("bundle") / "bundle", cohort=cohort, threshold=STRICT).folder
 
 
 @pytest.fixture(scope="module")

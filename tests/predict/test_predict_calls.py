@@ -13,21 +13,9 @@ from brightctc.bundle import BundleThreshold
 from brightctc.errors import UserError
 from brightctc.predict import PredictResult, predict
 from brightctc.predict.table import ranks
-from drawn import NEGATIVE, POSITIVE, Export, draw_export
+from drawn import NEGATIVE, POSITIVE, Export
 from new_samples import NAMES, as_cohort
 from tiny_bundle import tiny_bundle, tiny_parts
-
-
-@pytest.fixture(scope="module")
-def export(tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """48 drawn cells of 6 samples; tests only read it."""
-    return draw_export(tmp_path_factory.mktemp("export") / "export", cells=48, donors=6)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_bundle(tmp_path_factory.mktemp("bundle") / "bundle").folder
-
 
 # --- ranks, calls, thresholds
 
