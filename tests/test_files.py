@@ -39,6 +39,25 @@ def test_what_the_disk_refuses_becomes_words_and_leaves_nothing(make, error, wor
     assert listing(tmp_path) == []
 
 
+@pytest.mark.parametrize("make", [files.new_file, files.new_folder], ids=["file", "folder"])
+def test_what_can_not_be_made_is_told_whatever_the_reason(make, tmp_path, monkeypatch):
+    def refused(*_arguments, **_options):
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr(files.tempfile, "mkstemp", refused)
+    monkeypatch.setattr(files.tempfile, "mkdtemp", refused)
+    with pytest.raises(UserError, match="the disk is broken"):
+        broken_off(make, tmp_path / "out", AssertionError())
+
+
+def test_a_source_that_can_not_be_read_is_not_taken_for_the_target(tmp_path):
+    elsewhere = PermissionError(errno.EACCES, "denied", "/another/place/cell.tif")
+    with pytest.raises(PermissionError):
+        broken_off(files.new_file, tmp_path / "out", elsewhere)
+    with pytest.raises(UserError, match="no permission to write here"):
+        broken_off(files.new_file, tmp_path / "out", PermissionError(errno.EACCES, "denied", str(tmp_path / "out")))
+
+
 def test_an_error_leaves_the_former_file_and_no_other(tmp_path):
     files.write_text(tmp_path / "a.txt", "former")
     with pytest.raises(ZeroDivisionError):

@@ -20,6 +20,19 @@ from brightctc.errors import UserError
 _FLUSHES = 8  # files whose bytes are brought to disk at a time
 
 
+_REFUSALS = {
+    errno.ENOSPC: ("the disk is full; nothing was changed", "free some space and run the command again"),
+    errno.EDQUOT: ("the disk quota is used up; nothing was changed", "free some space and run it again"),
+    errno.EACCES: ("no permission to write here", "choose a folder that you may write to"),
+    errno.EPERM: ("no permission to write here", "choose a folder that you may write to"),
+    errno.EROFS: ("this file system is read-only", "choose a folder that you may write to"),
+    errno.ENOTDIR: ("a part of this path is a file, not a folder", "choose another path"),
+    errno.EEXIST: ("a part of this path is a file, not a folder", "choose another path"),
+    errno.ENOTEMPTY: ("another process has written here meanwhile", "run the command again"),
+    errno.ENAMETOOLONG: ("this name is too long for the file system", "choose a shorter name"),
+}
+
+
 @contextlib.contextmanager
 def new_file(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `target`; on success flush it to disk and rename it into place.
@@ -29,7 +42,7 @@ def new_file(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """
     target = Path(target)
     refuse_existing(target, overwrite)
-    with _explained(target):
+    with _explained(target, whatever=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
         os.close(handle)
@@ -53,7 +66,7 @@ def new_folder(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     target = Path(target)
     refuse_existing(target, overwrite)
-    with _explained(target):
+    with _explained(target, whatever=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:
@@ -108,7 +121,7 @@ def lock(folder: Path) -> Iterator[None]:
     The lock ends with the process, so a killed writer leaves none behind.
     """
     folder = Path(folder)
-    with _explained(folder):
+    with _explained(folder, whatever=True):
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("w")
     with file:
@@ -152,31 +165,22 @@ def _parsed(path: Path, parse: Any, kind: str, format_version: int | None) -> An
 
 
 @contextlib.contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    """Turn what the file system refuses into words; other errors pass."""
+def _explained(target: Path, whatever: bool = False) -> Iterator[None]:
+    """Turn what the file system refuses into words about `target`; errors of other files pass.
+
+    whatever: also a refusal that has no words of its own here; for the moment of making, when it can only be the
+    target's.
+    """
     try:
         yield
     except OSError as error:
-        reasons = {
-            errno.ENOSPC: (
-                "the disk is full; nothing was changed",
-                "free some space and run the command again",
-            ),
-            errno.EDQUOT: (
-                "the disk quota is used up; nothing was changed",
-                "free some space and run it again",
-            ),
-            errno.EACCES: ("no permission to write here", "choose a folder that you may write to"),
-            errno.EPERM: ("no permission to write here", "choose a folder that you may write to"),
-            errno.EROFS: ("this file system is read-only", "choose a folder that you may write to"),
-            errno.ENOTDIR: ("a part of this path is a file, not a folder", "choose another path"),
-            errno.EEXIST: ("a part of this path is a file, not a folder", "choose another path"),
-            errno.ENOTEMPTY: ("another process has written here meanwhile", "run the command again"),
-            errno.ENAMETOOLONG: ("this name is too long for the file system", "choose a shorter name"),
-        }
-        if error.errno not in reasons:
+        foreign = error.filename is not None and target.parent not in Path(str(error.filename)).parents
+        if error.errno in _REFUSALS and (whatever or not foreign):
+            what, fix = _REFUSALS[error.errno]
+        elif whatever:
+            what, fix = f"this can't be written: {error.strerror or error}", "choose a folder that you may write to"
+        else:
             raise
-        what, fix = reasons[error.errno]
         raise UserError(what, target, fix) from error
 
 
