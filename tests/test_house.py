@@ -169,3 +169,22 @@ def test_a_missing_dependency_fails_in_ci_alone(
     with pytest.raises(pytest.skip.Exception, match="no browser"):
         need(None, "no browser")
     need(object(), "it is there")
+
+
+def test_a_command_can_be_pasted_into_a_shell() -> None:
+    from brightctc.errors import typed
+
+    assert typed("train", Path("my cells"), "RUN") == "brightctc train 'my cells' RUN"
+
+
+def test_an_unexpected_file_error_is_told_on_one_screen(tmp_path: Path) -> None:
+    code = (
+        "import sys; from brightctc.cli import app\n"
+        "def refuse(*a, **k): raise PermissionError(13, 'Permission denied', 'cell.tif')\n"
+        "app.app = refuse; app.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+    assert "where: cell.tif" in done.stderr
+    assert "Traceback" not in done.stderr

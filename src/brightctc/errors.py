@@ -1,5 +1,7 @@
 """The one kind of error a user sees: what is wrong, where, and how to mend it."""
 
+import shlex
+
 
 class UserError(Exception):
     """Something the user can fix. The command line prints it on one screen, without a traceback.
@@ -25,3 +27,8 @@ class UserError(Exception):
 
     def __reduce__(self):
         return (UserError, (self.what, self.where, self.fix))
+
+
+def typed(*words: object) -> str:
+    """A brightctc command as a person can paste it into a shell: words with spaces are quoted."""
+    return shlex.join(["brightctc", *map(str, words)])

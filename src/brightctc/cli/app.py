@@ -45,6 +45,12 @@ def main() -> None:
             raise
         show_error(error)
         sys.exit(1)
+    except OSError as error:  # of a file that no layer expected to fail
+        if debug:
+            raise
+        fix = "check that it is there, that you may read and write it, and that the disk is sound"
+        show_error(UserError(error.strerror or str(error), error.filename, fix))
+        sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; nothing half written is left behind")
         sys.exit(130)

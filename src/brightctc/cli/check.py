@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brightctc.cli.console import Json, Printer
+from brightctc.errors import typed
 
 if TYPE_CHECKING:
     from brightctc.cohort import CheckReport
@@ -44,11 +45,11 @@ def _print(printer: Printer, report: "CheckReport") -> None:
     if not any(problem.kind.startswith(_UNTESTED) for problem in report.problems):
         printer.say("tested: the class can't be told from sample, date, folder, crop size, bit depth or border pixels")
     if not report.ok:
-        printer.say(f"next: mend the errors, then again: brightctc check {report.cohort}")
+        printer.say(f"next: mend the errors, then again: {typed('check', report.cohort)}")
     elif (report.cohort / "splits.csv").is_file():
-        printer.say(f"next: brightctc train {report.cohort} RUN")
+        printer.say(f"next: {typed('train', report.cohort, 'RUN')}")
     else:
-        printer.say(f"next: brightctc split {report.cohort}")
+        printer.say(f"next: {typed('split', report.cohort)}")
 
 
 def _count(report: "CheckReport", severity: "Severity") -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
+from brightctc.errors import typed
 
 if TYPE_CHECKING:
     from brightctc.cohort.imported import ImportResult
@@ -108,7 +109,7 @@ def _show(printer: Printer, result: "ImportResult") -> None:
     if result.left_out:
         printer.say(f"left out by --where: {result.left_out:,} cells")
     printer.warn(result.warnings)
-    printer.say(f"written: {result.cohort}\nnext: brightctc check {result.cohort}")
+    printer.say(f"written: {result.cohort}\nnext: {typed('check', result.cohort)}")
 
 
 def _channels(result: "ImportResult") -> str:

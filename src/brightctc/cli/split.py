@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
+from brightctc.errors import typed
 
 if TYPE_CHECKING:
     from brightctc.cohort import SplitResult
@@ -60,8 +61,8 @@ def _print(printer: Printer, result: "SplitResult") -> None:
     chosen = settings["test"] or f"a share of {settings['test_share']:g}"
     printer.say(f"test: {chosen}; split by {result.by}; seed {settings['seed']}, draw {settings['draw']}")
     printer.warn(result.warnings)
-    printer.say(f"next: brightctc check {result.cohort} (does a cell stand in two parts?)")
-    printer.say(f"then: brightctc train {result.cohort} RUN")
+    printer.say(f"next: {typed('check', result.cohort)} (does a cell stand in two parts?)")
+    printer.say(f"then: {typed('train', result.cohort, 'RUN')}")
 
 
 def _shown(column: str, value: object) -> object:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 
 
 def command(
@@ -72,5 +72,5 @@ def command(
         "(scores rank cells; 0.5 means nothing special)"
     )
     printer.say(f"model: {result.bundle.folder}")
-    printer.say(f"next:  brightctc evaluate {result.bundle.folder} {cohort} OUT")
+    printer.say(f"next:  {typed('evaluate', result.bundle.folder, cohort, 'OUT')}")
     printer.done(result.summary())

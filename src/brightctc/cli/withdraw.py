@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brightctc.cli.console import Json, Printer
+from brightctc.errors import typed
 
 if TYPE_CHECKING:
     from brightctc.withdraw import Holding, WithdrawResult
@@ -56,7 +57,7 @@ def _print(printer: Printer, result: "WithdrawResult", remove: bool, paths: list
     if not any(holding.certain for holding in result.holdings):
         printer.say(f"{result.donor!r} was found nowhere in {places}" + (", as far as it can be told" if rows else ""))
     elif not remove:
-        printer.say(f"nothing was changed; next: brightctc withdraw {result.donor} {places} --remove")
+        printer.say(f"nothing was changed; next: {typed('withdraw', result.donor, *paths, '--remove')}")
     elif result.failed:
         printer.say("not everything could be done: mend what is named above and run the command again")
     else:

@@ -12,7 +12,7 @@ from brightctc.cohort.checks.privacy import privacy_problems, read_all_tags
 from brightctc.cohort.checks.problems import CheckReport, Problem, found, ordered
 from brightctc.cohort.checks.shortcuts import shortcut_problems
 from brightctc.cohort.folder import Cohort
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 
 Progress = Callable[..., Any]
 
@@ -47,6 +47,6 @@ def _read(root: Path) -> tuple[Cohort, list[Problem]]:
             "error",
             ("splits.csv",),
             f"the parts can't be used: {error.what}",
-            f"split again: brightctc split {root} --overwrite",
+            f"split again: {typed('split', root, '--overwrite')}",
         )
         return held, [misfit]

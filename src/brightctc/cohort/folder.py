@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brightctc import files
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 
 FORMAT_VERSION = 1
 PARTS = ("train", "validation", "test", "pool", "sealed")
@@ -102,7 +102,7 @@ class Cohort:
     def part(self, name: str) -> pl.DataFrame:
         """The rows of one part; a UserError where the cohort is not split or the part is empty."""
         if "part" not in self.cells.columns:
-            raise UserError("this cohort is not split yet", self.root, f"run: brightctc split {self.root}")
+            raise UserError("this cohort is not split yet", self.root, f"run: {typed('split', self.root)}")
         rows = self.cells.filter(pl.col("part") == name)
         if rows.is_empty():
             raise UserError(f"the part {name!r} has no cells", self.root / "splits.csv", "split again")

@@ -14,7 +14,7 @@ from brightctc.cohort.drawing import TrainingDraw, draw_training
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import PARTS, Cohort, SplitFile, write_split
 from brightctc.cohort.groups import group_cells
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 
 DEFAULT_TEST_SHARE = 0.3
 PATIENTS = "origin = 'patient'"
@@ -132,11 +132,11 @@ def _begin(held: Cohort, wishes: _Wishes) -> Division:
     """Labels and groups of the cohort, and the cells that go to the pool from the start."""
     cells, classes = held.cells, held.classes
     if cells["cell_id"].n_unique() != cells.height:
-        raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: brightctc check {held.root}")
+        raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: {typed('check', held.root)}")
     labels = cells["label"] if "label" in cells.columns else pl.Series([None] * cells.height, dtype=pl.String)
     unknown = labels.drop_nulls().filter(~labels.drop_nulls().is_in([classes.negative, classes.positive]))
     if unknown.len():
-        raise UserError(f"{unknown[0]!r} is no class", held.root / "cells.csv", f"run: brightctc check {held.root}")
+        raise UserError(f"{unknown[0]!r} is no class", held.root / "cells.csv", f"run: {typed('check', held.root)}")
     numbers = {classes.negative: 0, classes.positive: 1}
     label = labels.replace_strict(numbers, default=-1, return_dtype=pl.Int64).to_numpy()
     groups = group_cells(cells, wishes.by)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from brightctc.cohort import Cohort, ImageFault, read_images
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 from brightctc.preprocess import Channel
 
 Progress = Callable[..., None]
@@ -88,7 +88,7 @@ def _decoded(
         raise UserError(
             f"{len(faults)} of {len(present)} {channel} images of the {part} part can't be read",
             "; ".join(faults[:3]),
-            f"brightctc check {cohort.root} lists them all; mend or remove these cells, then split again",
+            f"{typed('check', cohort.root)} lists them all; mend or remove these cells, then split again",
         )
     found = iter(read)
     return [None if path is None else next(found) for path in paths]

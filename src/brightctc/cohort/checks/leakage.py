@@ -11,6 +11,7 @@ from brightctc.cohort.checks.crops import CHANNELS, Crops, ids
 from brightctc.cohort.checks.problems import MOST_EXAMPLES, Problem, found, plural
 from brightctc.cohort.components import components
 from brightctc.cohort.folder import Cohort
+from brightctc.errors import typed
 
 _KEPT_APART = ("train", "validation", "test", "sealed")
 _REMOVE = "keep one of each and leave the others out, then import and split again"
@@ -101,7 +102,7 @@ def _in_two_parts(cohort: Cohort) -> Iterator[Problem]:
                 spread[column].sort(),
                 f"{plural(spread.height, names[column])} with cells in more than one part: the figures would "
                 "measure how well cells of known people are recognised",
-                f"split again: brightctc split {cohort.root} --overwrite",
+                f"split again: {typed('split', cohort.root, '--overwrite')}",
             )
     if cohort.split.by != "donor_id":
         yield found(
