@@ -11,9 +11,11 @@ import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
+from brightctc.check import check
 from brightctc.cli.app import app
-from brightctc.cohort import Classes, CohortFile, SplitFile, check, write_cohort, write_split
+from brightctc.cohort import Classes, CohortFile, SplitFile, write_cohort, write_split
 from drawn import cell_image, dapi_image
+from drawn_faults import bead, blurred, even, neighbours, pair, round_cell, tilted, with_speck
 
 ABOUT = CohortFile(
     name="made", classes=Classes(negative="leukocyte", positive="CTC"), channels=("bright_field", "dapi")
@@ -214,6 +216,13 @@ PLANTED = [
     ("constant_image", "error", lambda b: b.image(3, np.full((24, 24), 7, np.uint16))),
     ("constant_image", "warning", lambda b: b.image(3, np.full((24, 24), 7, np.uint16), "dapi")),
     ("saturated", "warning", lambda b: b.image(3, np.where(b.pixels(3) > 2000, 4095, b.pixels(3)).astype(np.uint16))),
+    ("no_cell", "warning", lambda b: b.image(3, even())),
+    ("touching_cells", "note", lambda b: b.image(3, pair(24))),
+    ("cut_off", "note", lambda b: b.image(3, np.roll(b.pixels(3), 9, axis=1))),
+    ("off_centre", "note", lambda b: b.image(3, np.roll(b.pixels(3), 4, axis=1))),
+    ("background_outside", "note", lambda b: b.image(3, (b.pixels(3) * 1.5).astype(np.uint16))),
+    ("uneven_background", "note", lambda b: b.image(3, tilted(b.pixels(3)))),
+    ("small_object", "note", lambda b: b.image(3, bead(24))),
     ("offset_32768", "error", lambda b: b.image(3, b.pixels(3) + np.uint16(32768))),
     ("offset_32768", "warning", lambda b: b.image(3, (b.pixels(3).astype(int) * 6 + 40000).astype(np.uint16))),
     ("channel_sizes_differ", "error", lambda b: b.image(3, b.pixels(3, "dapi")[2:, 2:], "dapi")),
@@ -275,7 +284,12 @@ PLANTED = [
 
 # what a problem brings with it, by its nature
 COMPANIONS = {
-    "saturated": {"near_pixels"},
+    "constant_image": {"background_outside"},
+    "offset_32768": {"background_outside"},
+    "mixed_bit_depth": {"background_outside"},
+    "saturated": {"background_outside", "uneven_background", "no_cell", "near_pixels"},
+    "cut_off": {"off_centre", "small_object", "neighbour"},
+    "off_centre": {"cut_off"},
     "not_split_by_donor": {"few_donors"},
     "few_cells": {"few_donors"},
     "cell_without_donor": {"few_donors"},
@@ -283,7 +297,7 @@ COMPANIONS = {
     "shortcut_dtype": {"mixed_bit_depth"},
     "shortcut_crop_size": {"mixed_crop_size", "channel_sizes_differ"},
     "shortcut_intensity": {"shortcut_border"},
-    "near_pixels": {"mixed_bit_depth"},
+    "near_pixels": {"mixed_bit_depth", "background_outside"},
     "personal_path": {"missing_file"},
     "empty_class": {"dapi_shares_differ"},
     "donor_in_two_parts": {"sample_in_two_parts"},
@@ -306,6 +320,31 @@ def test_a_planted_problem_is_found_and_not_taken_for_others(bench, kind, severi
     assert {problem.kind for problem in report.problems} - {kind} <= COMPANIONS.get(kind, set())
     assert report.ok == (not any(problem.severity == "error" for problem in report.problems))
     assert json.loads(json.dumps(report.summary()))["cells"] == bench.cells.height
+
+
+@pytest.mark.parametrize(
+    ("kind", "crop"),
+    [
+        pytest.param("out_of_focus", blurred(round_cell(seed=1)), id="blurred"),
+        pytest.param("debris", with_speck(round_cell(seed=1)), id="a speck"),
+        pytest.param("neighbour", neighbours(), id="another cell"),
+    ],
+)
+def test_image_quality_is_told_with_its_limit(bench, kind, crop):
+    for row in range(CELLS):
+        bench.image(row, crop if row == 7 else round_cell(seed=row))
+    found = {problem.kind: problem for problem in bench.check().problems}[kind]
+    assert (found.count, found.examples) == (1, (bench.cells["cell_id"][7],))
+    assert ("limit learned from 100 cells" in found.message) == (kind == "out_of_focus")
+
+
+def test_limits_of_quality_come_from_training_cells_alone(bench):
+    bench.parts = donor_parts(bench)
+    for row, part in enumerate(bench.parts):
+        bench.image(row, round_cell(seed=row) if part == "train" else blurred(round_cell(seed=row)))
+    found = {problem.kind: problem for problem in bench.check().problems}["out_of_focus"]
+    assert found.count == bench.parts.count("validation") + bench.parts.count("test")
+    assert "limit learned from 50 cells" in found.message
 
 
 def test_everything_is_listed_at_once_errors_first(bench):

@@ -63,18 +63,27 @@ def test_the_bit_depth_is_the_one_in_use(images: list[np.ndarray], depth: int | 
         pytest.param(
             lambda: (usual() // 16).astype(np.uint8),
             0.65,
-            ["bit_depth_outside", "background_outside", "intensity_outside"],
+            ["bit_depth_outside", "intensity_outside", "background_outside"],
             id="8-bit",
         ),
-        pytest.param(lambda: np.full((24, 24), 2048, np.uint16), 0.65, ["contrast_outside", "constant"], id="constant"),
+        pytest.param(
+            lambda: np.full((24, 24), 2048, np.uint16), 0.65, ["contrast_outside", "constant", "no_cell"], id="constant"
+        ),
         pytest.param(
             lambda: with_bright_half(usual()),
             0.65,
-            ["background_outside", "intensity_outside", "contrast_outside", "saturated"],
+            [
+                "intensity_outside",
+                "contrast_outside",
+                "saturated",
+                "cut_off",
+                "background_outside",
+                "uneven_background",
+            ],
             id="half of it saturated",
         ),
         pytest.param(
-            lambda: usual() * 8, 0.65, ["bit_depth_outside", "background_outside", "intensity_outside"], id="15 bits"
+            lambda: usual() * 8, 0.65, ["bit_depth_outside", "intensity_outside", "background_outside"], id="15 bits"
         ),
     ],
 )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from brightctc.check.fingerprints import detail, near_pairs, thumbnail
+from brightctc.check.predictable import beyond_chance, encoding_auc, features_auc
 from brightctc.cohort import find_images, read_image
-from brightctc.cohort.checks.fingerprints import detail, near_pairs, thumbnail
-from brightctc.cohort.checks.predictable import beyond_chance, encoding_auc, features_auc
 from drawn import cell_image
 
 CHANGES = {

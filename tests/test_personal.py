@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from brightctc.cohort.checks.personal import looks_like_full_name, looks_personal
-from brightctc.cohort.checks.tags import read_tags
+from brightctc.check.personal import looks_like_full_name, looks_personal
+from brightctc.check.tags import read_tags
 
 RECORD, BIRTH, NAME = "a record number", "a birth date", "a person's name"
 

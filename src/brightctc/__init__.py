@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from brightctc.bundle import Bundle
-    from brightctc.cohort import Cohort, check, import_export, split
+    from brightctc.check import check
+    from brightctc.cohort import Cohort, import_export, split
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
     from brightctc.learn import train
+    from brightctc.measure import measure
     from brightctc.predict import predict
     from brightctc.recipe import Recipe, read_recipe
     from brightctc.withdraw import withdraw
@@ -26,9 +28,10 @@ _HOMES = {
     "Cohort": "cohort",
     "Recipe": "recipe",
     "UserError": "errors",
-    "check": "cohort",
+    "check": "check",
     "evaluate": "evaluate",
     "import_export": "cohort",
+    "measure": "measure",
     "predict": "predict",
     "read_recipe": "recipe",
     "split": "cohort",
@@ -44,6 +47,7 @@ __all__ = [
     "check",
     "evaluate",
     "import_export",
+    "measure",
     "predict",
     "read_recipe",
     "split",

@@ -32,3 +32,8 @@ class UserError(Exception):
 def typed(*words: object) -> str:
     """A brightctc command as a person can paste it into a shell: words with spaces are quoted."""
     return shlex.join(["brightctc", *map(str, words)])
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """`1 cell`, `1,204 cells`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

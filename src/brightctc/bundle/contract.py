@@ -7,12 +7,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from brightctc.bundle.crop_measures import RANGES, CropMeasures, SampleMeasures
+from brightctc.measure import QualityLimits
 from brightctc.preprocess import Channel
 
 BIT_DEPTHS = (8, 10, 12, 14, 16)
 SHARE_OUTSIDE = 0.2  # a sample departs where more of its cells than this are outside a range,
 FEWEST_OUTSIDE = 3  # and no fewer: one cell of four is chance
-SATURATED_SHARE = 0.01  # of a crop's pixels at the ceiling of its bit depth
 _SAME_PIXEL_SIZE = 0.01  # relative; pixel sizes are typed in with two or three digits
 
 
@@ -45,7 +45,7 @@ class Contract(BaseModel):
 
     cells: number of training crops measured. bit_depth: the smallest of 8, 10, 12, 14, 16 that holds every
     training crop; None for floating-point images. pixel_size: µm, None where the training cohort had none.
-    background, mean: in the crops' own units. contrast: sd / mean of a crop.
+    background, mean: in the crops' own units. contrast: sd / mean of a crop. quality: limits of focus, centring ….
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -59,6 +59,7 @@ class Contract(BaseModel):
     background: Range
     mean: Range
     contrast: Range
+    quality: QualityLimits = QualityLimits(cells=0)
 
     @classmethod
     def learn(
@@ -86,26 +87,24 @@ class Contract(BaseModel):
             background=Range.of(crop.background for crop in measured),
             mean=Range.of(crop.mean for crop in measured),
             contrast=Range.of(crop.contrast for crop in measured),
+            quality=QualityLimits.learn(crop.quality for crop in measured),
         )
 
     def flags(self, crop: np.ndarray | CropMeasures, pixel_size_um: float | None = None) -> list[str]:
         """Machine names of what is unusual about one crop, in a fixed order; empty where nothing is.
 
         A flag informs; it never hides a cell or changes its score. About 2 % of the training cells themselves
-        lie outside each range.
+        lie outside each range. What the quality flags mean: `brightctc.measure.FLAGS`.
         """
         measures = crop if isinstance(crop, CropMeasures) else CropMeasures.of(crop)
         found = {
             "size_outside": self.height.outside(measures.height) or self.width.outside(measures.width),
             "pixel_size_outside": self._other_pixel_size(pixel_size_um),
             "bit_depth_outside": self._other_depth(measures),
-            "background_outside": self.background.outside(measures.background),
             "intensity_outside": self.mean.outside(measures.mean),
             "contrast_outside": self.contrast.outside(measures.contrast),
-            "constant": measures.low == measures.top,
-            "saturated": _saturated(measures),
         }
-        return [name for name, present in found.items() if present]
+        return [*(name for name, present in found.items() if present), *self.quality.flags(measures.quality)]
 
     def departures(self, sample: SampleMeasures) -> dict[str, str]:
         """What a whole sample departs in: machine name → words with the figures; empty where in nothing.
@@ -126,6 +125,12 @@ class Contract(BaseModel):
                     f"{words} is {median:.4g} (median), and {share:.0%} of the cells lie outside the {allowed} of "
                     f"{self.cells} training cells"
                 )
+        unsharp = np.array([self.quality.focus.outside(value) for value in sample.column("focus")])
+        if unsharp.mean() > SHARE_OUTSIDE and unsharp.sum() >= FEWEST_OUTSIDE:
+            found["focus"] = (
+                f"{unsharp.mean():.0%} of the cells are out of focus (fine structure {self.quality.focus}, which is "
+                f"rare among {self.quality.cells} training cells)"
+            )
         return found
 
     def _kinds(self, sample: SampleMeasures) -> Iterator[tuple[str, str]]:
@@ -158,9 +163,3 @@ class Contract(BaseModel):
             return False
         tolerance = _SAME_PIXEL_SIZE * size
         return not self.pixel_size.low - tolerance <= size <= self.pixel_size.high + tolerance
-
-
-def _saturated(measures: CropMeasures) -> bool:
-    """More than 1 % of the pixels at a ceiling that a detector can have (255, 1023, … 65535)."""
-    ceilings = {2**bits - 1 for bits in BIT_DEPTHS}
-    return measures.top in ceilings and measures.at_top > SATURATED_SHARE

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from brightctc.measure import Quality, Seen
 from brightctc.preprocess import border_median
 
 RANGES = {
@@ -22,9 +23,8 @@ RANGES = {
 class CropMeasures:
     """What the contract looks at in one crop.
 
-    height, width: px. dtype: numpy's name. low, top: smallest and largest value. at_top: share of the pixels
-    at `top`. background: median of the border ring, in the crop's own units. mean: of all pixels.
-    contrast: sd / |mean|.
+    height, width: px. dtype: numpy's name. low, top: smallest and largest value. background: median of the border ring,
+    in the crop's own units. mean: of all pixels. contrast: sd / |mean|. quality: focus, centring, other objects ….
     """
 
     height: int
@@ -32,44 +32,44 @@ class CropMeasures:
     dtype: str
     low: float
     top: float
-    at_top: float
     background: float
     mean: float
     contrast: float
+    quality: Quality
 
     @classmethod
     def of(cls, crop: np.ndarray) -> Self:
         """Measure a 2-D crop (uint8, uint16 or float32)."""
-        mean, top = float(crop.mean(dtype=np.float64)), crop.max()
+        mean = float(crop.mean(dtype=np.float64))
         sd = float(crop.std(dtype=np.float64))
         return cls(
             height=crop.shape[0],
             width=crop.shape[1],
             dtype=crop.dtype.name,
             low=float(crop.min()),
-            top=float(top),
-            at_top=float(np.count_nonzero(crop == top)) / crop.size,
+            top=float(crop.max()),
             background=border_median(crop),
             mean=mean,
             contrast=sd / abs(mean) if mean else 0.0,
+            quality=Seen.of(crop).quality,
         )
 
 
 @dataclass
 class SampleMeasures:
-    """The measures of many crops of one sample, gathered one by one; 48 bytes a crop.
+    """The measures of many crops of one sample, gathered one by one; 56 bytes a crop.
 
-    columns: per name of a CropMeasures figure its values. dtypes, pixel_sizes: how many crops have which.
+    columns: per name of a CropMeasures figure its values, and `focus`. dtypes, pixel_sizes: how many crops have which.
     """
 
-    columns: dict[str, array] = field(default_factory=lambda: {name: array("d") for name in (*RANGES, "top")})
+    columns: dict[str, array] = field(default_factory=lambda: {name: array("d") for name in (*RANGES, "top", "focus")})
     dtypes: Counter[str] = field(default_factory=Counter)
     pixel_sizes: Counter[float | None] = field(default_factory=Counter)
 
     def add(self, measures: CropMeasures, pixel_size_um: float | None) -> None:
         """Take in one crop."""
         for name, values in self.columns.items():
-            values.append(getattr(measures, name))
+            values.append(measures.quality.focus if name == "focus" else getattr(measures, name))
         self.dtypes[measures.dtype] += 1
         self.pixel_sizes[pixel_size_um] += 1
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "predict": "predict",
+    "measure": "measure",
     "withdraw": "withdraw",
     "doctor": "doctor",
 }

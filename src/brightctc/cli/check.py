@@ -9,8 +9,7 @@ from brightctc.cli.console import Json, Printer
 from brightctc.errors import typed
 
 if TYPE_CHECKING:
-    from brightctc.cohort import CheckReport
-    from brightctc.cohort.checks.problems import Problem, Severity
+    from brightctc.check import CheckReport, Problem, Severity
 
 _UNTESTED = ("shortcut", "no_labels", "empty_class", "unknown_label")  # then nothing was tested, or found
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -25,7 +24,7 @@ def command(
     Files and pixels, ids, labels and donors, copies and leakage between parts, classes that can be told from the
     batch instead of the cell, and personal data in ids, paths and image tags. Nothing is changed.
     """
-    from brightctc.cohort import check
+    from brightctc.check import check
 
     printer = Printer(json)
     with printer.progress() as progress:

@@ -1,7 +1,5 @@
 """Cohorts: folders with `cells.csv`, made from an instrument's export; and the one reader of image files."""
 
-from brightctc.cohort.checking import check
-from brightctc.cohort.checks.problems import CheckReport, Problem
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
     Classes,
@@ -31,17 +29,14 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "MAX_SIDE",
     "MIN_SIDE",
-    "CheckReport",
     "Classes",
     "Cohort",
     "CohortFile",
     "FilePattern",
     "ImageFault",
     "ImportResult",
-    "Problem",
     "SplitFile",
     "SplitResult",
-    "check",
     "find_images",
     "import_export",
     "read_cells",

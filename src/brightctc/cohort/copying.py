@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.images import ImageFault, image_suffix, read_image, write_image
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 
 Progress = Callable[..., None]
 _MOST_BELOW = 0.01  # share of an image's pixels below the constant that noise explains; more, and it is the wrong one

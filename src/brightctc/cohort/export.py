@@ -8,10 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.images import find_images
 from brightctc.cohort.pattern import FilePattern
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 
 _EXAMPLES = 3
 _MOST_CHANNELS = 12  # listed: a pattern that takes something else for the channel finds thousands

@@ -118,6 +118,11 @@ class Cohort:
             return [None] * rows.height
         return [None if value is None else self.path(value) for value in rows[channel]]
 
+    def pixel_sizes(self, rows: pl.DataFrame) -> list[float | None]:
+        """Per row its µm per pixel: its own, else the cohort's; None where neither is known."""
+        given = rows["pixel_size_um"] if "pixel_size_um" in rows.columns else [None] * rows.height
+        return [self.about.pixel_size_um if size is None else size for size in given]
+
     def positive(self, rows: pl.DataFrame) -> pl.Series:
         """Boolean series: is the row's label the positive class; null where unlabelled."""
         return rows["label"] == self.classes.positive

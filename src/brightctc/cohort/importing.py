@@ -7,7 +7,6 @@ from typing import Any
 
 import polars as pl
 
-from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.copying import copy_images
 from brightctc.cohort.export import Export, qualify, read_export, refuse_doubles
 from brightctc.cohort.expressions import select
@@ -17,7 +16,7 @@ from brightctc.cohort.joining import Joined, join_table
 from brightctc.cohort.labels import LabelMap, keep_as_value
 from brightctc.cohort.tables import read_table, typed_facts
 from brightctc.cohort.target import Target
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 
 Progress = Callable[..., None]
 _OWN = ("cell_id", "instrument_cell_id", "bright_field", "dapi", "label", "label_value", "part", "folder", "channel")

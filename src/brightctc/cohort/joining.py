@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from brightctc.cohort.checks.problems import plural
 from brightctc.cohort.tables import Table
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 
 _GLUE = "\x1f"  # between the parts of a key: in no file name and no table
 _RESERVED = ("bright_field", "dapi", "instrument_cell_id", "part")  # the import's own columns

@@ -96,8 +96,7 @@ def scored_cells(
     """
     channels = _channels(bundle, rows, channel, cohort)
     paths: dict[Channel, list[Path | None]] = {name: cohort.paths(rows, name) for name in channels}
-    sizes = rows["pixel_size_um"].to_list() if "pixel_size_um" in rows.columns else [None] * rows.height
-    sizes = [cohort.about.pixel_size_um if size is None else size for size in sizes]
+    sizes = cohort.pixel_sizes(rows)
     samples = rows["sample_id"].to_list() if "sample_id" in rows.columns else [None] * rows.height
     logit, measures = np.full(rows.height, np.nan), {}
     error: list[str | None] = []

@@ -61,9 +61,7 @@ def _cohort(folder: Path, bundle: Bundle) -> Source:
         files = cohort.paths(cohort.cells, channel)
         if any(file is not None for file in files):
             paths[channel] = files
-    given = cohort.cells["pixel_size_um"] if "pixel_size_um" in cohort.cells.columns else [None] * cohort.cells.height
-    sizes = [cohort.about.pixel_size_um if size is None else size for size in given]
-    return Source("cohort", folder.resolve(), cohort.cells, paths, sizes)
+    return Source("cohort", folder.resolve(), cohort.cells, paths, cohort.pixel_sizes(cohort.cells))
 
 
 def _folder(folder: Path, bundle: Bundle, names: Names) -> Source:

@@ -8,9 +8,9 @@ from pathlib import PurePath
 import numpy as np
 import polars as pl
 
-from brightctc.cohort.checks.crops import CHANNELS, Crops
-from brightctc.cohort.checks.predictable import beyond_chance, encoding_auc, features_auc
-from brightctc.cohort.checks.problems import MOST_EXAMPLES, Problem
+from brightctc.check.crops import CHANNELS, Crops
+from brightctc.check.predictable import beyond_chance, encoding_auc, features_auc
+from brightctc.check.problems import MOST_EXAMPLES, Problem
 from brightctc.cohort.folder import Cohort
 
 WARN_FROM, STRONG_FROM = 0.7, 0.9

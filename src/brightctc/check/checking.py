@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from brightctc.cohort.checks.crops import read_crops
-from brightctc.cohort.checks.labels import label_problems
-from brightctc.cohort.checks.leakage import leakage_problems
-from brightctc.cohort.checks.pixels import pixel_problems
-from brightctc.cohort.checks.privacy import privacy_problems, read_all_tags
-from brightctc.cohort.checks.problems import CheckReport, Problem, found, ordered
-from brightctc.cohort.checks.shortcuts import shortcut_problems
+from brightctc.check.crops import read_crops
+from brightctc.check.labels import label_problems
+from brightctc.check.leakage import leakage_problems
+from brightctc.check.pixels import pixel_problems
+from brightctc.check.privacy import privacy_problems, read_all_tags
+from brightctc.check.problems import CheckReport, Problem, found, ordered
+from brightctc.check.quality import quality_problems
+from brightctc.check.shortcuts import shortcut_problems
 from brightctc.cohort.folder import Cohort
 from brightctc.errors import UserError, typed
 
@@ -18,7 +19,7 @@ Progress = Callable[..., Any]
 
 
 def check(cohort: Path, *, progress: Progress | None = None) -> CheckReport:
-    """List every problem of a cohort: files and pixels, labels and donors, leakage, shortcuts, privacy.
+    """List every problem of a cohort: files and pixels, image quality, labels and donors, leakage, shortcuts, privacy.
 
     Each image is read once; nothing is written. Raises UserError only where there is no cohort to read.
     progress: called as progress(task, done, total).
@@ -28,6 +29,7 @@ def check(cohort: Path, *, progress: Progress | None = None) -> CheckReport:
     tags = read_all_tags(held, progress)
     problems += [
         *pixel_problems(held, crops),
+        *quality_problems(held, crops),
         *label_problems(held),
         *leakage_problems(held, crops),
         *shortcut_problems(held, crops, tags.days),

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from brightctc.cohort.checks.problems import Problem, Severity, found, plural
+from brightctc.check.problems import Problem, Severity, found
 from brightctc.cohort.folder import Cohort
+from brightctc.errors import plural
 
 MIN_CELLS = 30  # of a class; protocol.md's floor for a threshold
 MIN_DONORS = 3

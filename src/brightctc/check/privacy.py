@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from brightctc.cohort.checks.crops import CHANNELS, ids
-from brightctc.cohort.checks.personal import looks_like_full_name, looks_personal
-from brightctc.cohort.checks.problems import Problem, found, plural
-from brightctc.cohort.checks.tags import read_tags
+from brightctc.check.crops import CHANNELS, ids
+from brightctc.check.personal import looks_like_full_name, looks_personal
+from brightctc.check.problems import Problem, found
+from brightctc.check.tags import read_tags
 from brightctc.cohort.folder import Cohort
+from brightctc.errors import plural
 
 _PERSONAL_COLUMN = re.compile(
     r"(patients?_?|first_?|last_?|sur|family_?|given_?|middle_?|full_?)name|initials|nachname|vorname|cognome|"

@@ -76,8 +76,3 @@ def found(kind: str, severity: Severity, where: Iterable[object], message: str, 
 def ordered(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Errors first, then warnings, then notes; the order within each is kept."""
     return tuple(sorted(problems, key=lambda problem: SEVERITIES.index(problem.severity)))
-
-
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """`1 cell`, `1,204 cells`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from brightctc.cohort.checks.crops import CHANNELS, Crops, ids
-from brightctc.cohort.checks.problems import Problem, found, plural
+from brightctc.check.crops import CHANNELS, Crops, ids
+from brightctc.check.problems import Problem, found
 from brightctc.cohort.folder import Cohort
+from brightctc.errors import plural
+from brightctc.measure.quality import SATURATED_SHARE
 
 # fault of the reader → (machine name, what is said of so many images, fix)
 _FAULTS = {
@@ -49,8 +51,6 @@ _FAULTS = {
 }
 _CHANNEL_WORDS = {"bright_field": "bright-field images", "dapi": "DAPI images"}
 _OFFSET = 32768
-_WHITE = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
-_SATURATED_SHARE = 0.01  # of a crop's pixels at white
 
 
 def pixel_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
@@ -105,17 +105,14 @@ def _constant(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Prob
 
 def _saturated(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Problem]:
     """Crops with many pixels at the greatest value that 8, 10, 12, 14 or 16 bits hold."""
-    integer = pl.col("dtype").is_in(["uint8", "uint16"])
-    shifted = pl.when(pl.col("low") >= _OFFSET).then(pl.col("high") - _OFFSET).otherwise(pl.col("high"))
-    at_white = (integer & shifted.is_in(_WHITE)) | (~integer & (pl.col("high") == 1.0))
-    saturated = read.filter(at_white & (pl.col("at_high") > _SATURATED_SHARE) & (pl.col("low") < pl.col("high")))
+    saturated = read.filter((pl.col("saturated") > SATURATED_SHARE) & (pl.col("low") < pl.col("high")))
     if saturated.height:
-        worst = 100 * float(saturated["at_high"].to_numpy().max())
+        worst = 100 * float(saturated["saturated"].to_numpy().max())
         yield found(
             "saturated",
             "warning",
             ids(cohort, saturated["row"]),
-            f"{saturated.height:,} {_CHANNEL_WORDS[channel]} with over {_SATURATED_SHARE:.0%} of pixels at the "
+            f"{saturated.height:,} {_CHANNEL_WORDS[channel]} with over {SATURATED_SHARE:.0%} of pixels at the "
             f"greatest value their bit depth holds (at worst {worst:.0f} %)",
             "detail is lost there: image with a shorter exposure or less gain",
         )

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from brightctc.cohort.checks import fingerprints
-from brightctc.cohort.checks.crops import CHANNELS, Crops, ids
-from brightctc.cohort.checks.problems import MOST_EXAMPLES, Problem, found, plural
+from brightctc.check import fingerprints
+from brightctc.check.crops import CHANNELS, Crops, ids
+from brightctc.check.problems import MOST_EXAMPLES, Problem, found
 from brightctc.cohort.components import components
 from brightctc.cohort.folder import Cohort
-from brightctc.errors import typed
+from brightctc.errors import plural, typed
 
 _KEPT_APART = ("train", "validation", "test", "sealed")
 _REMOVE = "keep one of each and leave the others out, then import and split again"

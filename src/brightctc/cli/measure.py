@@ -1,0 +1,69 @@
+"""`brightctc measure`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from brightctc.cli.console import Json, Overwrite, Printer
+
+if TYPE_CHECKING:
+    from brightctc.measure import MeasureResult
+
+
+def command(
+    cohort: Annotated[Path, typer.Argument(help="The cohort folder.")],
+    features: Annotated[Path, typer.Argument(help="The table to write: .csv, .parquet, or .h5ad (AnnData).")],
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a label TIFF a cell: 0 background, 1 cell, 2 nucleus, 3 other objects."),
+    ] = None,
+    cellprofiler: Annotated[
+        bool, typer.Option("--cellprofiler", help="CellProfiler's features too; slower. Needs brightctc[measure].")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Outline every cell; measure its morphology and the image's quality: a row a cell.
+
+    The cell is outlined in bright field, its nucleus in DAPI where there is one. Flags (out of focus, two cells, cut
+    off, debris, …) inform; their limits are learned from the cohort's training part, or from all of it before a split.
+    """
+    from brightctc.measure import measure
+
+    printer = Printer(json)
+    with printer.progress() as progress:
+        result = measure(
+            cohort,
+            features,
+            masks=masks,
+            with_cellprofiler=cellprofiler,
+            overwrite=overwrite,
+            workers=workers,
+            progress=progress,
+        )
+    _show(printer, result)
+    printer.done(result.summary())
+
+
+def _show(printer: Printer, result: "MeasureResult") -> None:
+    from brightctc.measure import FLAGS
+
+    printer.say(f"{result.table.height:,} cells measured; lengths in {result.unit.replace('um', 'µm')}")
+    limits = result.limits.shown()
+    rows: list[list[object]] = [
+        [name, result.flags.get(name, 0), limits.get(name, ""), words]
+        for name, words in FLAGS.items()
+        if name in result.flags or name in limits
+    ]
+    if rows:
+        of = "all cells" if result.limits_from == "all" else f"the {result.limits_from} part"
+        title = f"flags; limits learned from {result.limits.cells:,} outlined cells of {of}"
+        printer.table(["flag", "cells", "limit", "meaning"], rows, title=title)
+    if not limits:
+        printer.say(f"too few outlined cells ({result.limits.cells}) to learn limits of focus, centring, size")
+    printer.warn(result.warnings)
+    printer.say(
+        f"wrote {result.features} and {result.features.with_suffix('.meta.json').name} (what each column means)"
+    )

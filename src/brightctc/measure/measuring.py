@@ -1,0 +1,201 @@
+"""The verb `measure`: a cohort → a table of outline, morphology and quality, a row a cell."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from brightctc import files
+from brightctc.cohort import Cohort, ImageFault, read_image, write_image
+from brightctc.engine import FEW, mapped
+from brightctc.errors import UserError, plural
+from brightctc.measure import cellprofiler
+from brightctc.measure.cell import Measured, measure_cell
+from brightctc.measure.masks import mask_names
+from brightctc.measure.quality import QualityLimits
+from brightctc.measure.table import feature_table, meta, meta_path, require_ending, write_table
+
+Progress = Callable[..., None]
+_TASK = 16  # cells that a process measures at a time
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """What `measure` wrote.
+
+    table: as written. flags: how many cells have which. limits: what flags were judged by. unit: um or px.
+    """
+
+    features: Path
+    table: pl.DataFrame
+    unit: str
+    flags: dict[str, int]
+    limits: QualityLimits
+    limits_from: str
+    warnings: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "features": str(self.features),
+            "meta": str(meta_path(self.features)),
+            "cells": self.table.height,
+            "unreadable": self.table.height - self.table["error"].null_count(),
+            "unit": self.unit,
+            "flags": self.flags,
+            "limits": self.limits.model_dump(mode="json"),
+            "limits_from": self.limits_from,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
+class _Task:
+    """Some cells: per cell its bright field, DAPI, µm per pixel, and where its mask is written."""
+
+    cells: tuple[tuple[Path | None, Path | None, float | None, Path | None], ...]
+    with_cellprofiler: bool
+
+
+def measure(
+    cohort: Path,
+    features: Path,
+    *,
+    masks: Path | None = None,
+    with_cellprofiler: bool = False,
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> MeasureResult:
+    """Outline and measure every cell of a cohort, and write the table, whole or not at all.
+
+    features: the table to write, .csv, .parquet or .h5ad (AnnData, extra `measure`); FEATURES.meta.json beside it holds
+        the dictionary of its columns and the limits of the flags.
+    masks: a folder for a label image a cell (0 background, 1 cell, 2 nucleus, 3 other objects).
+    with_cellprofiler: CellProfiler's own features too (extra `measure`).
+    workers: processes; no figure depends on their number.
+
+    Limits of quality flags are learned from the training part where the cohort is split, else from all of its cells.
+    Raises UserError for what the user can fix. An image that can't be read is a row with its error.
+    """
+    features = Path(features)
+    require_ending(features)
+    if with_cellprofiler:
+        cellprofiler.require()
+    held = Cohort.read(cohort)
+    if held.cells.is_empty():
+        raise UserError("this cohort has no cells", held.root / "cells.csv", "import it again")
+    sizes, unit, warnings = _pixel_sizes(held)
+    with files.new_file(features, overwrite=overwrite) as table_file, _mask_folder(masks, overwrite) as folder:
+        names = None if folder is None else mask_names(held.cells["cell_id"])
+        wanted = [None] * held.cells.height if folder is None or names is None else [folder / name for name in names]
+        measured = list(_measured(held, sizes, wanted, with_cellprofiler, workers, progress))
+        limits, source = _limits(held, measured)
+        table = feature_table(held.cells, measured, limits, unit, names)
+        write_table(table, table_file)
+        flags = Counter(flag for flags in table["flags"].drop_nulls() for flag in flags.split(";"))
+        unread = sum(cell.error is not None for cell in measured)
+        if unread:
+            warnings.append(f"{plural(unread, 'cell')} could not be read; see the column error")
+        result = MeasureResult(features, table, unit, dict(flags), limits, source, tuple(warnings))
+        files.write_json(meta_path(features), meta(result.summary(), held.root, masks, table))
+    return result
+
+
+def _measured(
+    cohort: Cohort,
+    sizes: list[float | None],
+    masks: Sequence[Path | None],
+    with_cellprofiler: bool,
+    workers: int | None,
+    progress: Progress | None,
+) -> Iterator[Measured]:
+    """Every cell of the cohort, measured, in its order."""
+    cells = list(
+        zip(
+            cohort.paths(cohort.cells, "bright_field"),
+            cohort.paths(cohort.cells, "dapi"),
+            sizes,
+            masks,
+            strict=True,
+        )
+    )
+    tasks = (_Task(tuple(cells[start : start + _TASK]), with_cellprofiler) for start in range(0, len(cells), _TASK))
+    done = 0
+    for found in mapped(_measure_task, tasks, 1 if len(cells) < FEW else workers):
+        yield from found
+        done += len(found)
+        if progress is not None:
+            progress("measuring", done, len(cells))
+
+
+def _measure_task(task: _Task) -> list[Measured]:
+    """Read and measure some cells, in a process of its own; their masks go to disk at once."""
+    return [_measured_files(*cell, with_cellprofiler=task.with_cellprofiler) for cell in task.cells]
+
+
+def _measured_files(
+    bright_field: Path | None,
+    dapi: Path | None,
+    pixel_size_um: float | None,
+    mask: Path | None,
+    *,
+    with_cellprofiler: bool,
+) -> Measured:
+    try:
+        crop = read_image(_named(bright_field))
+    except ImageFault as fault:
+        return Measured(error=f"{fault.kind}: {fault.detail}")
+    stain, broken = None, False
+    if dapi is not None:
+        try:
+            stain = read_image(dapi)
+        except ImageFault:
+            broken = True
+    found = measure_cell(crop, stain, pixel_size_um, masks=mask is not None, with_cellprofiler=with_cellprofiler)
+    if broken:
+        found = replace(found, stain=("dapi_unfit",))
+    if mask is not None and found.labels is not None:
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        write_image(mask, found.labels)
+    return replace(found, labels=None)
+
+
+def _named(path: Path | None) -> Path:
+    if path is None:
+        raise ImageFault("missing", "the cell has no image of this channel")
+    return path
+
+
+def _limits(cohort: Cohort, measured: list[Measured]) -> tuple[QualityLimits, str]:
+    """Limits, and the part they were learned from: never from cells that figures are measured on."""
+    part = "train" if "part" in cohort.cells.columns and (cohort.cells["part"] == "train").any() else None
+    chosen = [True] * len(measured) if part is None else (cohort.cells["part"] == part).fill_null(False).to_list()
+    qualities = [cell.quality for cell, kept in zip(measured, chosen, strict=True) if kept and cell.quality is not None]
+    return QualityLimits.learn(qualities), part or "all"
+
+
+def _pixel_sizes(cohort: Cohort) -> tuple[list[float | None], str, list[str]]:
+    """Per cell its µm per pixel, the unit of lengths, warnings. One unit for all, so that a column means one thing."""
+    sizes = cohort.pixel_sizes(cohort.cells)
+    known = sum(size is not None for size in sizes)
+    if known == len(sizes):
+        return sizes, "um", []
+    if not known:
+        return sizes, "px", []
+    unknown = plural(len(sizes) - known, "cell")
+    told = f"{unknown} without pixel_size_um: all lengths are in px, also those of the other {known:,}"
+    return [None] * len(sizes), "px", [told]
+
+
+@contextmanager
+def _mask_folder(masks: Path | None, overwrite: bool) -> Iterator[Path | None]:
+    if masks is None:
+        yield None
+        return
+    with files.new_folder(Path(masks), overwrite=overwrite) as folder:
+        yield folder

@@ -1,0 +1,62 @@
+"""The outline of the nucleus in a DAPI crop (or another nuclear stain): light on a dark background."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.filters import threshold_otsu
+
+from brightctc.measure.background import ring_of, spread
+from brightctc.measure.morphology import box_of, filled, grown, labelled, smoothed
+from brightctc.measure.outline import bodies
+
+_NOISE = 6.0  # the brightest place above the ring's median, in the ring's own sd
+_REACH = 2  # px around the cell in which its nucleus is looked for
+_EDGE = 0.4  # of the way from the haze around to the middle level of the nucleus: its edge, since it is domed
+_SMALLEST = 0.05  # of the largest piece: smaller ones are noise
+
+
+@dataclass(frozen=True)
+class Nucleus:
+    """What is stained in a DAPI crop.
+
+    mask:   bool (h, w), the nucleus, all its pieces; nowhere true where there is none.
+    bodies: its pieces and rounded lobes; 0 where there is none.
+    signal: float64 (h, w), grey levels above the crop's background.
+    """
+
+    mask: np.ndarray
+    bodies: int
+    signal: np.ndarray
+
+    @property
+    def found(self) -> bool:
+        """Is anything stained?"""
+        return self.bodies > 0
+
+
+def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
+    """Outline the nucleus of a DAPI crop (2-D, uint8, uint16 or float32).
+
+    cell: bool, of the same shape: where the cell lies; where it is nowhere true the whole crop is searched, and what
+    lies nearest the middle is taken.
+    """
+    ring = ring_of(dapi.shape)
+    pixels = dapi.astype(np.float64)
+    signal = pixels - np.median(pixels[ring])
+    smooth = smoothed(signal)
+    nothing = Nucleus(np.zeros(dapi.shape, bool), 0, signal)
+    place = grown(cell, _REACH) if cell.any() else np.ones(dapi.shape, bool)
+    highest = float(smooth[place].max())
+    if highest <= _NOISE * spread(smooth[ring]) or np.ptp(smooth[place]) == 0:
+        return nothing
+    core = place & (smooth > threshold_otsu(smooth[place]))
+    around = place & ~grown(core, 3)
+    haze = float(np.median(smooth[around])) if around.any() else 0.0
+    labels, areas = labelled(place & (smooth > haze + _EDGE * (float(np.median(smooth[core])) - haze)))
+    kept = areas >= max(_SMALLEST * areas.max(initial=0), 4)
+    if not kept.any():
+        return nothing
+    mask = filled(np.concatenate([[False], kept])[labels])
+    box = box_of(mask, margin=2)
+    lobes = bodies(np.zeros(mask[box].shape), mask[box])
+    return Nucleus(mask, max(int(kept.sum()), int(lobes.max())), signal)
