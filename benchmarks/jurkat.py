@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from brightctc import baselines, evaluate, files, import_export, predict, read_recipe, split, train
+from brightctc import evaluate, files, import_export, predict, read_recipe, split, train
+from brightctc.baselines import BASELINES, Cells, fit, threshold
 from brightctc.cohort import Cohort, read_images
 from brightctc.metrics import sigmoid
 from jurkat_page import Draw, Row, write_page
@@ -103,24 +104,24 @@ def baseline_rows(cohort: Path, new_sample: Path) -> Iterator[tuple[str, Row]]:
     """Fit every baseline on the training cells, its threshold on the validation cells."""
     learning, judging, test = (crops(cohort, part) for part in ("train", "validation", "test"))
     new, _ = crops(new_sample, None)
-    for name in baselines.BASELINES:
+    for name in BASELINES:
         start = time.perf_counter()
-        model = baselines.fit(name, *learning)
+        model = fit(name, *learning)
         seconds = time.perf_counter() - start
-        line = baselines.threshold(model, *judging).logit
+        line = threshold(model, *judging).logit
         logit = model.score(test[0])
         score = np.array([sigmoid(value) for value in logit])
         yield name, Row(logit, logit >= line, score, seconds, 1000 * float((model.score(new) >= line).mean()))
 
 
-def crops(root: Path, part: str | None) -> tuple[list[np.ndarray], np.ndarray]:
+def crops(root: Path, part: str | None) -> tuple[Cells, np.ndarray]:
     """Bright-field crops and labels of a part, or of a whole cohort; every image has to be readable."""
     cohort = Cohort.read(root)
     rows = cohort.cells if part is None else cohort.part(part)
     paths = cohort.paths(rows, "bright_field")
     images = [image for image in read_images(paths) if isinstance(image, np.ndarray)]
     assert len(images) == rows.height, "an image can't be read"
-    return images, cohort.positive(rows).to_numpy()
+    return Cells(images), cohort.positive(rows).to_numpy()
 
 
 def say(text: str) -> None:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from brightctc.baselines import baselines
     from brightctc.bundle import Bundle
     from brightctc.check import check
     from brightctc.cohort import Cohort, import_export, split
@@ -28,6 +29,7 @@ _HOMES = {
     "Cohort": "cohort",
     "Recipe": "recipe",
     "UserError": "errors",
+    "baselines": "baselines",
     "check": "check",
     "evaluate": "evaluate",
     "import_export": "cohort",
@@ -44,6 +46,7 @@ __all__ = [
     "Cohort",
     "Recipe",
     "UserError",
+    "baselines",
     "check",
     "evaluate",
     "import_export",

@@ -3,19 +3,30 @@
 import numpy as np
 
 from brightctc.baselines.model import Model, Training, logistic
+from brightctc.measure import Seen
+from brightctc.measure.morphology import grown
 from brightctc.preprocess import border_pixels
 
 PERCENTILES = (5, 50, 95)
+_REACH = 7  # px around an object that its diffraction rings may fill
+_LEAST = 0.25  # of the border: with less of it free of the cell, all of it is taken
 
 
 def fit(training: Training) -> Model:
-    """Logistic regression on raw levels of the outermost pixels."""
+    """Logistic regression on raw levels of the outermost pixels where no object lies."""
     return logistic(features, training)
 
 
-def features(crop: np.ndarray) -> np.ndarray:
-    """float64 (9,): mean, sd and percentiles (5, 50, 95) of the border ring; means of the four sides' edges."""
-    levels = crop.astype(np.float64)
-    ring = border_pixels(levels)
-    sides = (levels[0], levels[-1], levels[:, 0], levels[:, -1])
-    return np.array([ring.mean(), ring.std(), *np.percentile(ring, PERCENTILES), *(side.mean() for side in sides)])
+def features(crop: np.ndarray, _pixel: float = 1.0) -> np.ndarray:
+    """float64 (6,): mean, sd, percentiles (5, 50, 95) and mean step between neighbours of the border ring.
+
+    Pixels of the cell and of other objects, and 7 px around them, are left out: a large cell comes near the border and
+    would speak through it.
+    """
+    outline = Seen.of(crop).outline
+    free = border_pixels(~grown(outline.cell | outline.others, _REACH))
+    ring = border_pixels(crop.astype(np.float64))
+    step = border_pixels(np.abs(np.gradient(crop.astype(np.float64), axis=1)))
+    kept = free if free.mean() >= _LEAST else np.ones_like(free)
+    ring, step = ring[kept], step[kept]
+    return np.array([ring.mean(), ring.std(), *np.percentile(ring, PERCENTILES), step.mean()])

@@ -1,11 +1,10 @@
 """Always the same answer: what F1 and precision are worth at this class ratio before anything is looked at."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from brightctc.baselines.model import Model, Training
+from brightctc.baselines.model import Cells, Model, Training
 
 
 @dataclass(frozen=True)
@@ -14,9 +13,9 @@ class Constant:
 
     value: float
 
-    def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+    def score(self, cells: Cells) -> np.ndarray:
         """float64 (n,), all the same."""
-        return np.full(len(crops), self.value)
+        return np.full(len(cells), self.value)
 
 
 def fit(training: Training) -> Model:

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from brightctc.baselines.model import FeatureModel, Model, Training, chosen, measured
+from brightctc.baselines.model import Model, Training, fitted
 from brightctc.preprocess import border_median, centred, resampled
 
 SIZES = (40, 64)  # px
@@ -23,12 +23,14 @@ def fit_linear(training: Training) -> Model:
 
 def fit_rbf(training: Training) -> Model:
     """HOG + SVM with a radial kernel; C and gamma by cross-validation on the training cells."""
-    gamma = 1 / features(training.crops[0], side_for(training)).size  # each feature has variance 1 after scaling
+    gamma = (
+        1 / features(training.cells.crops[0], side=side_for(training)).size
+    )  # each feature has variance 1 after scaling
     choices = {"svc__C": [0.3, 1.0, 3.0, 10.0, 30.0], "svc__gamma": [gamma / 4, gamma / 2, gamma, 2 * gamma]}
     return _fitted(make_pipeline(StandardScaler(), SVC(cache_size=500)), choices, training)
 
 
-def features(crop: np.ndarray, side: int) -> np.ndarray:
+def features(crop: np.ndarray, _pixel: float = 1.0, *, side: int) -> np.ndarray:
     """float64 (k,): HOG of the crop divided by its background, its longer side resized to `side` px.
 
     9 orientations, cells of 8 × 8 px, blocks of 2 × 2 cells, L2-Hys normalisation; 576 numbers at 40 px, 1,764 at 64.
@@ -41,10 +43,9 @@ def features(crop: np.ndarray, side: int) -> np.ndarray:
 
 def side_for(training: Training) -> int:
     """40 or 64 px, whichever is nearer to the median longer side of the training crops."""
-    median = float(np.median([max(crop.shape) for crop in training.crops]))
+    median = float(np.median([max(crop.shape) for crop in training.cells.crops]))
     return min(SIZES, key=lambda side: abs(side - median))
 
 
 def _fitted(classifier: Any, choices: dict[str, list[Any]], training: Training) -> Model:
-    measure = partial(features, side=side_for(training))
-    return FeatureModel(measure, chosen(classifier, choices, measured(measure, training.crops), training))
+    return fitted(partial(features, side=side_for(training)), classifier, choices, training)

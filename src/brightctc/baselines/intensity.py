@@ -13,7 +13,7 @@ def fit(training: Training) -> Model:
     return logistic(features, training)
 
 
-def features(crop: np.ndarray) -> np.ndarray:
+def features(crop: np.ndarray, _pixel: float = 1.0) -> np.ndarray:
     """float64 (18,): mean, sd and percentiles (1, 5, 25, 50, 75, 95, 99) of levels, then of levels/background."""
     levels = crop.astype(np.float64)
     background = border_median(levels)

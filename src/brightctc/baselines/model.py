@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, Self
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -10,16 +11,36 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, Stratifi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
+from brightctc.engine import FEW, mapped
+from brightctc.errors import UserError
 from brightctc.metrics import Threshold, choose_threshold
 
 FOLDS = 5
+_TASK = 32  # crops that a process measures at a time
+
+
+@dataclass(frozen=True)
+class Cells:
+    """n bright-field crops (2-D uint8, uint16 or float32), and µm per pixel of each; None: lengths are in px."""
+
+    crops: Sequence[np.ndarray]
+    pixel_sizes: Sequence[float] | None = None
+
+    @classmethod
+    def of(cls, crops: Sequence[np.ndarray], pixel_sizes: Sequence[float | None] | None = None) -> Self:
+        """Lengths are in µm only where the pixel size of every cell is known."""
+        known = [size for size in pixel_sizes or () if size is not None]
+        return cls(crops, known if known and len(known) == len(crops) else None)
+
+    def __len__(self) -> int:
+        return len(self.crops)
 
 
 @dataclass(frozen=True)
 class Training:
     """Training cells: n crops, bool (n,), the seed of the folds, and donors where known."""
 
-    crops: list[np.ndarray]
+    cells: Cells
     positive: np.ndarray
     seed: int
     donors: Sequence[object] | None = None
@@ -28,31 +49,45 @@ class Training:
 class Model(Protocol):
     """A fitted baseline."""
 
-    def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
+    def score(self, cells: Cells) -> np.ndarray:
         """float64 (n,): larger means more like the positive class; no probability."""
         ...
 
 
 Fit = Callable[[Training], Model]
-Features = Callable[[np.ndarray], np.ndarray]
-"""The numbers of one crop: a 2-D array in, float64 (k,) out."""
+Features = Callable[[np.ndarray, float], np.ndarray]
+"""The numbers of one crop: a 2-D array and its µm per pixel (1: in px) → float64 (k,)."""
 
 
 @dataclass(frozen=True)
 class FeatureModel:
-    """Numbers measured on each crop alone, and a scikit-learn classifier of them."""
+    """Numbers measured on each crop alone, and a scikit-learn classifier of them. in_um: lengths were in µm."""
 
     features: Features
     classifier: Any
+    in_um: bool
 
-    def score(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """float64 (n,): the classifier's decision value."""
-        return np.asarray(self.classifier.decision_function(measured(self.features, crops)), dtype=np.float64)
+    def score(self, cells: Cells) -> np.ndarray:
+        """float64 (n,): the classifier's decision value. UserError where lengths were in µm and no longer are."""
+        if self.in_um and cells.pixel_sizes is None:
+            raise UserError(
+                "this baseline was fitted to lengths in µm, and cells without pixel_size_um are to be scored",
+                fix="import them with their pixel size, or fit on cells without",
+            )
+        used = cells if self.in_um else Cells(cells.crops)
+        return np.asarray(self.classifier.decision_function(measured(self.features, used)), dtype=np.float64)
 
 
-def measured(features: Features, crops: Sequence[np.ndarray]) -> np.ndarray:
-    """float64 (n, k): the features of each crop."""
-    return np.stack([features(crop) for crop in crops]).astype(np.float64)
+def measured(features: Features, cells: Cells) -> np.ndarray:
+    """float64 (n, k): the features of each crop; of many crops in all processors."""
+    pairs = list(zip(cells.crops, cells.pixel_sizes or [1.0] * len(cells), strict=True))
+    tasks = (pairs[start : start + _TASK] for start in range(0, len(pairs), _TASK))
+    found = mapped(partial(_measured, features), tasks, 1 if len(pairs) < FEW else None)
+    return np.concatenate(list(found))
+
+
+def _measured(features: Features, pairs: list[tuple[np.ndarray, float]]) -> np.ndarray:
+    return np.stack([features(crop, pixel) for crop, pixel in pairs]).astype(np.float64)
 
 
 def logistic(features: Features, training: Training) -> FeatureModel:
@@ -63,7 +98,13 @@ def logistic(features: Features, training: Training) -> FeatureModel:
     steps = (StandardScaler(), PolynomialFeatures(2, include_bias=False), StandardScaler())
     classifier = make_pipeline(*steps, LogisticRegression(max_iter=10_000))
     choices = {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}
-    return FeatureModel(features, chosen(classifier, choices, measured(features, training.crops), training))
+    return fitted(features, classifier, choices, training)
+
+
+def fitted(features: Features, classifier: Any, choices: dict[str, list[Any]], training: Training) -> FeatureModel:
+    """The classifier of these features with the settings that cross-validation on the training cells chooses."""
+    table = measured(features, training.cells)
+    return FeatureModel(features, chosen(classifier, choices, table, training), training.cells.pixel_sizes is not None)
 
 
 def chosen(classifier: Any, choices: dict[str, list[Any]], table: np.ndarray, training: Training) -> Any:
@@ -87,6 +128,6 @@ def chosen(classifier: Any, choices: dict[str, list[Any]], table: np.ndarray, tr
     return search.fit(table, training.positive).best_estimator_
 
 
-def threshold(model: Model, crops: Sequence[np.ndarray], positive: np.ndarray, policy: str = "f1") -> Threshold:
-    """The threshold of a fitted baseline, chosen on validation crops alone, by the rule that networks use."""
-    return choose_threshold(model.score(crops), np.asarray(positive, dtype=bool), policy)
+def threshold(model: Model, cells: Cells, positive: np.ndarray, policy: str = "f1") -> Threshold:
+    """The threshold of a fitted baseline, chosen on validation cells alone, by the rule that networks use."""
+    return choose_threshold(model.score(cells), np.asarray(positive, dtype=bool), policy)

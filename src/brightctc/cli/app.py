@@ -15,6 +15,7 @@ COMMANDS = {
     "split": "split",
     "train": "train",
     "evaluate": "evaluate",
+    "baselines": "baselines",
     "predict": "predict",
     "measure": "measure",
     "withdraw": "withdraw",

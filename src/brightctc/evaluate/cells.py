@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import Bundle, SampleMeasures
-from brightctc.cohort import Cohort
+from brightctc.cohort import Classes, Cohort
 from brightctc.cohort.folder import PARTS
 from brightctc.errors import UserError
 from brightctc.evaluate.claim import ALL
@@ -51,20 +51,21 @@ class ScoredCells:
         return Scored(logit[kept], self.called[kept], self.score[kept])
 
 
-def cells_of(bundle: Bundle, cohort: Cohort, part: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The rows of a part and warnings; cells that a model picked for labelling are left out.
 
-    Raises UserError where the part is unknown or empty, has no labels, or the cohort's classes aren't the bundle's.
+    classes: of the model. Raises UserError where the part is unknown or empty, has no labels, or the cohort's classes
+    are others.
     """
     if part not in (*PARTS, ALL):
         raise UserError(f"there is no part {part!r}", "--part", f"use one of {', '.join((*PARTS, ALL))}")
-    if cohort.classes != bundle.classes:
+    if cohort.classes != classes:
         raise UserError(
-            f"the bundle tells {bundle.classes.positive} from {bundle.classes.negative}, "
+            f"the bundle tells {classes.positive} from {classes.negative}, "
             f"the cohort's classes are {cohort.classes.positive} and {cohort.classes.negative}",
             cohort.root,
             "give the bundle that was trained for these classes; only where they are the same under other names, "
-            f"import the cohort again with --classes {bundle.classes.positive},{bundle.classes.negative}",
+            f"import the cohort again with --classes {classes.positive},{classes.negative}",
         )
     rows = cohort.cells if part == ALL else cohort.part(part)
     warnings = ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from brightctc.bundle import Bundle
+from brightctc.bundle import Seen
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
@@ -41,11 +41,11 @@ class Claim:
         return UNITS[self.by]
 
 
-def claim_of(bundle: Bundle, cohort: Cohort, cells: pl.DataFrame, part: str, channel: str, by: str | None) -> Claim:
+def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel: str, by: str | None) -> Claim:
     """Decide what figures of `cells` may claim, and refuse what they may not.
 
-    Raises UserError for an unknown `by`, and where the bundle has seen cells of the part, or (unless the figures
-    are about samples or cells alone) its donors, in training or validation.
+    seen: the cells and donors of the model's training and validation. Raises UserError for an unknown `by`, and where
+    the model has seen cells of the part, or (unless the figures are about samples or cells alone) its donors.
     """
     resampled = _resampled(cohort, cells, part, by)
     split_by = cohort.split.by if cohort.split is not None and part != ALL else resampled
@@ -53,12 +53,12 @@ def claim_of(bundle: Bundle, cohort: Cohort, cells: pl.DataFrame, part: str, cha
     if part in SEEN_PARTS:
         stamps.append(SEEN)
     else:
-        _refuse_seen(bundle, cells, resampled)
-        if resampled == "donor_id" and not any(bundle.seen.donors.values()):
+        _refuse_seen(seen, cells, resampled, cohort.root)
+        if resampled == "donor_id" and not any(seen.donors.values()):
             warnings.append(
                 "the bundle does not know the donors it was trained on: that these are others can't be checked"
             )
-    kept = {resampled} if any(bundle.seen.donors.values()) else {resampled, split_by}
+    kept = {resampled} if any(seen.donors.values()) else {resampled, split_by}
     if "cell_id" in kept:
         stamps.append(CELLS_ONLY)
     elif "sample_id" in kept:
@@ -95,24 +95,24 @@ def _resampled(cohort: Cohort, cells: pl.DataFrame, part: str, by: str | None) -
     return known[0]
 
 
-def _refuse_seen(bundle: Bundle, cells: pl.DataFrame, resampled: str) -> None:
-    seen = int(bundle.seen.has_cells(cells["cell_id"]).sum())
-    if seen:
+def _refuse_seen(seen: Seen, cells: pl.DataFrame, resampled: str, where: object) -> None:
+    met = int(seen.has_cells(cells["cell_id"]).sum())
+    if met:
         raise UserError(
-            f"{seen} of these {cells.height} cells were in this bundle's training or validation part: "
+            f"{met} of these {cells.height} cells were in this bundle's training or validation part: "
             "figures on them would flatter it",
-            bundle.folder,
+            where,
             "evaluate on the cohort as it was split for this training, or on another cohort "
             "(--part train or --part validation is allowed, and says so beside every figure)",
         )
     if resampled != "donor_id" or "donor_id" not in cells.columns:
         return
     donors = cells["donor_id"].drop_nulls().unique()
-    known = int(bundle.seen.has_donors(donors).sum())
+    known = int(seen.has_donors(donors).sum())
     if known:
         raise UserError(
             f"{known} of these {donors.len()} donors had cells in this bundle's training or validation part: "
             "these are not new patients",
-            bundle.folder,
+            where,
             "evaluate on other donors; or say --by cell_id for figures that speak of cells alone",
         )

@@ -72,8 +72,8 @@ def evaluate(
     if resamples < 1:
         raise UserError("there must be at least one resample", "--resamples", "use 2000")
     read, of = Bundle.read(bundle), Cohort.read(cohort)
-    rows, left_out = cells_of(read, of, part)
-    claim = claim_of(read, of, rows, part, channel, by)
+    rows, left_out = cells_of(read.classes, of, part)
+    claim = claim_of(read.seen, of, rows, part, channel, by)
     cells = scored_cells(read, of, rows, channel, progress)
     found = evaluation_of(cells, claim, read.classes, read.threshold, Resampling(resamples, seed))
     warnings = tuple(dict.fromkeys((*left_out, *found.warnings, *read.warnings)))

@@ -18,7 +18,7 @@ _DARK = 0.25  # a rim counts as dark from this share of the brightest departure
 
 def edge_depth(departure: np.ndarray, depth: np.ndarray) -> float:
     """Depth of the cell's edge in px, on the scale of `depth` (distance from the rough boundary, positive inside)."""
-    where, mean = mean_profile(departure, depth)
+    _, mean = mean_profile(departure, depth)
     slope = np.gradient(mean, STEP)  # inwards
     darkest = int(np.argmin(mean))
     if -mean[darkest] < _DARK * mean.max():

@@ -12,7 +12,7 @@ from brightctc.metrics.exact import (
     upper_bound_of_share,
 )
 from brightctc.metrics.figures import FIGURES, Scored, figures
-from brightctc.metrics.intervals import Interval, Intervals, intervals, resampled_figures, unit_numbers
+from brightctc.metrics.intervals import Interval, Intervals, differences, intervals, resampled_figures, unit_numbers
 from brightctc.metrics.rare import RarePrecision, expected_precision, precision_at_prevalence
 from brightctc.metrics.thresholds import Threshold, choose_threshold, parse_policy, sigmoid
 
@@ -34,6 +34,7 @@ __all__ = [
     "clopper_pearson",
     "confusion",
     "constant_classifier",
+    "differences",
     "expected_precision",
     "figures",
     "intervals",

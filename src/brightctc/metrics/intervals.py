@@ -88,6 +88,32 @@ def intervals(
     return Intervals(shown, unit, meaning, _warnings(positive, members, unit))
 
 
+def differences(
+    positive: np.ndarray,
+    first: Scored,
+    second: Scored,
+    names: Sequence[str],
+    *,
+    unit: Unit = "cell",
+    groups: Sequence[Hashable] | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """first − second of figures on the same cells, with intervals of pairs: both in each resample of whole units.
+
+    The options are those of `intervals`. No interval where a figure would have none.
+    """
+    positive = np.asarray(positive, dtype=bool)
+    members = unit_numbers(groups) if unit != "cell" and groups is not None else np.arange(positive.size)
+    too_few = _too_few(positive, members, unit)
+    points = [figures(positive, scored) for scored in (first, second)]
+    drawn = [resampled_figures(positive, [scored], members, resamples, seed) for scored in (first, second)]
+    return {
+        name: _interval(name, points[0][name] - points[1][name], drawn[0][name] - drawn[1][name], too_few.get(name))
+        for name in names
+    }
+
+
 def resampled_figures(
     positive: np.ndarray, seeds: Sequence[Scored], members: np.ndarray, resamples: int, seed: int
 ) -> dict[str, np.ndarray]:

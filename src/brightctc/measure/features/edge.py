@@ -39,11 +39,11 @@ def _width(mean: np.ndarray, darkest: int) -> float:
         return 0.0
     above = np.flatnonzero(mean >= half)
     before, after = above[above < darkest], above[above > darkest]
-    start = before[-1] + _crossing(mean[before[-1]], mean[before[-1] + 1], half) if len(before) else 0
-    stop = after[0] - _crossing(mean[after[0]], mean[after[0] - 1], half) if len(after) else len(mean) - 1
+    start = before[-1] + _crossing(mean, half, before[-1], 1) if len(before) else 0
+    stop = after[0] - _crossing(mean, half, after[0], -1) if len(after) else len(mean) - 1
     return float(stop - start)
 
 
-def _crossing(outer: float, inner: float, level: float) -> float:
-    """How far from the outer to the inner value a straight line between them meets the level, 0 to 1."""
-    return (outer - level) / (outer - inner)
+def _crossing(mean: np.ndarray, level: float, outer: int, step: int) -> float:
+    """How far from the outer place towards the next (by `step`) a straight line meets the level, 0 to 1."""
+    return float((mean[outer] - level) / (mean[outer] - mean[outer + step]))
