@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from brightctc import files
+from brightctc.baselines.picture import NAMES
 from brightctc.metrics import Intervals, Scored, figures, intervals
 from machine import command, machine, versions
 
@@ -19,14 +20,6 @@ FIGURES = {
     "f1": "F1",
     "recall": "recall",
     "false_calls_per_1000": "false calls per 1,000 negatives",
-}
-NAMES = {
-    "constant": "constant (all called)",
-    "size": "size alone",
-    "intensity": "intensity statistics",
-    "border": "border pixels alone",
-    "hog_linear": "HOG + linear SVM",
-    "hog_rbf": "HOG + RBF SVM",
 }
 CITATION = (
     "Cells: github.com/minh-doan/MLCP (commit 4b4d936), BSD 3-Clause; living Jurkat cells of an imaging flow "
@@ -119,8 +112,8 @@ def page(draws: list[Draw], found: dict[str, Intervals], phases: dict[str, str])
     yield f"({found[next(iter(found))].meaning}); a seed is a draw here.\n\n![Figures by model](jurkat.svg)\n"
     yield "The network's false calls by phase, per 1,000 test cells of it, mean of the draws:"
     yield f"{by_phase(draws, phases)}. Cells in G2 are about to divide; those in G1, as all of the new sample,"
-    yield "have just divided. Border pixels alone tell more than chance: mitotic cells are larger and come nearer"
-    yield "to the border of a 40 px crop.\n"
+    yield "have just divided. Border pixels alone, the cell and 7 px around it erased, tell more than chance: the"
+    yield "background's level drifts with the file numbers, and so does the share of mitotic cells.\n"
     yield f"{machine()}. {versions()}. Made by `{command()}`.\n\n{CITATION}"
 
 

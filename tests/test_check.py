@@ -290,6 +290,7 @@ COMPANIONS = {
     "saturated": {"background_outside", "uneven_background", "no_cell", "near_pixels"},
     "cut_off": {"off_centre", "small_object", "neighbour"},
     "off_centre": {"cut_off"},
+    "shortcut_border": {"small_object"},
     "not_split_by_donor": {"few_donors"},
     "few_cells": {"few_donors"},
     "cell_without_donor": {"few_donors"},

@@ -9,6 +9,7 @@ from brightctc.measure import GROUPS, Seen, measure_cell
 from brightctc.measure.features import BRIGHT_FIELD, Cell, bright_field_features, features_of
 from brightctc.measure.features.shape import shape_of
 from brightctc.measure.features.texture import cooccurrence
+from brightctc.measure.morphology import smoothed
 from drawn import cell_image
 from drawn_faults import bead, pair, round_cell
 from drawn_optics import dapi_cell, phase_cell
@@ -130,7 +131,7 @@ def test_grains_show_in_the_granularity_of_their_radius() -> None:
         grains = sum(np.hypot(x - a, y - b) < radius for a in range(-30, 31, 15) for b in range(-30, 31, 15)) > 0
         cell = np.hypot(x, y) < 40
         departure = (0.3 * (cell & grains)).astype(np.float32)
-        return bright_field_features(Cell(departure, cell, 1.0, 1))
+        return bright_field_features(Cell(departure, smoothed(departure), cell, 1.0, 1))
 
     small, large = granular(1.5), granular(4.0)
     assert small["granularity_bright_1px"] + small["granularity_bright_2px"] > small["granularity_bright_5px"]

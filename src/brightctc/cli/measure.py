@@ -52,15 +52,12 @@ def _show(printer: Printer, result: "MeasureResult") -> None:
 
     printer.say(f"{result.table.height:,} cells measured; lengths in {result.unit.replace('um', 'µm')}")
     limits = result.limits.shown()
-    rows: list[list[object]] = [
-        [name, result.flags.get(name, 0), limits.get(name, ""), words]
-        for name, words in FLAGS.items()
-        if name in result.flags or name in limits
-    ]
+    names = [name for name in FLAGS if name in result.flags or name in limits]
+    rows: list[list[object]] = [[name, result.flags.get(name, 0), limits.get(name, "")] for name in names]
     if rows:
         of = "all cells" if result.limits_from == "all" else f"the {result.limits_from} part"
-        title = f"flags; limits learned from {result.limits.cells:,} outlined cells of {of}"
-        printer.table(["flag", "cells", "limit", "meaning"], rows, title=title)
+        printer.say(f"flags; their limits were learned from {result.limits.cells:,} outlined cells of {of}:")
+        printer.table(["flag", "cells", "limit"], rows)
     if not limits:
         printer.say(f"too few outlined cells ({result.limits.cells}) to learn limits of focus, centring, size")
     printer.warn(result.warnings)

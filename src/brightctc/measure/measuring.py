@@ -12,7 +12,7 @@ import polars as pl
 from brightctc import files
 from brightctc.cohort import Cohort, ImageFault, read_image, write_image
 from brightctc.engine import FEW, mapped
-from brightctc.errors import UserError, plural
+from brightctc.errors import UserError, plural, typed
 from brightctc.measure import cellprofiler
 from brightctc.measure.cell import Measured, measure_cell
 from brightctc.measure.masks import mask_names
@@ -89,6 +89,8 @@ def measure(
     held = Cohort.read(cohort)
     if held.cells.is_empty():
         raise UserError("this cohort has no cells", held.root / "cells.csv", "import it again")
+    if held.cells["cell_id"].n_unique() < held.cells.height:
+        raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: {typed('check', held.root)}")
     sizes, unit, warnings = _pixel_sizes(held)
     with files.new_file(features, overwrite=overwrite) as table_file, _mask_folder(masks, overwrite) as folder:
         names = None if folder is None else mask_names(held.cells["cell_id"])

@@ -1,7 +1,9 @@
-"""Operations on masks that every measurement shares, with their types: thin over scipy.ndimage."""
+"""Operations on small images and masks that every measurement shares: thin over scipy.ndimage, quick on small crops."""
 
 import numpy as np
 from scipy import ndimage
+
+_BY_SIDES = ndimage.generate_binary_structure(2, 1)
 
 
 def smoothed(image: np.ndarray, sd: float = 1.0) -> np.ndarray:
@@ -9,16 +11,25 @@ def smoothed(image: np.ndarray, sd: float = 1.0) -> np.ndarray:
     return np.asarray(ndimage.gaussian_filter(image, sd))
 
 
+def quantile(values: np.ndarray, share: float) -> float:
+    """The value below which `share` of the n ≥ 1 values lie (nearest rank): a tenth of numpy's time on small crops."""
+    flat = values.ravel()
+    rank = round(share * (flat.size - 1))
+    return float(np.partition(flat, rank)[rank])
+
+
 def labelled(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """int32 (h, w): the connected pieces of a mask (by sides), numbered from 1; int64 (pieces,): their areas."""
     labels = np.zeros(mask.shape, np.int32)
-    ndimage.label(mask, output=labels)
+    ndimage.label(mask, structure=_BY_SIDES, output=labels)
     return labels, np.bincount(labels.ravel())[1:]
 
 
-def middles(labels: np.ndarray, count: int) -> np.ndarray:
-    """float64 (count, 2): row and column of the middle of each piece."""
-    return np.array(ndimage.center_of_mass(labels > 0, labels, np.arange(1, count + 1))).reshape(count, 2)
+def middles(labels: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """float64 (pieces, 2): row and column of the middle of each piece; areas: as `labelled` gives them."""
+    rows, columns = np.nonzero(labels)
+    piece = labels[rows, columns] - 1
+    return np.stack([np.bincount(piece, at, len(areas)) / areas for at in (rows, columns)], axis=1)
 
 
 def depth_inside(mask: np.ndarray, *, border_is_outside: bool = True) -> np.ndarray:

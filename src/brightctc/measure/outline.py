@@ -19,17 +19,19 @@ from brightctc.measure.morphology import (
     labelled,
     largest,
     middles,
+    quantile,
     signed_depth,
     smoothed,
 )
 from brightctc.measure.profile import edge_depth
 
 _NOISE = 6.0  # activity above the ring's median, in the ring's own sd
+_LEAST = 1e-4  # activity that rounding alone may make in an even crop
 _RELATIVE = 0.12  # of the crop's strongest activity: fainter diffraction rings are not the cell
 _GAP = 2  # px on either side; breaks of the rim that are closed
 _SMALLEST = 9  # px²; smaller objects are noise
 _MARGIN = 6  # px around the rough object
-_NECKS = np.linspace(0.1, 0.8, 8)  # depths, as shares of the largest, at which an object may fall apart
+_NECKS = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8)  # depths, as shares of the largest, at which an object may fall apart
 _SEPARATE = 0.12  # of the largest depth: how much wider than their neck two bodies are
 _RIM = 3.0  # px inside the outline
 _RIM_LEVEL = 0.3  # of the way from the rim's level to that of the inside: darker is rim
@@ -71,7 +73,7 @@ def outline(background: Background) -> Outline:
     rough = coarse == middle
     box = box_of(rough, _MARGIN)
     whole, contact = fitted(background.departure[box], rough[box])
-    parts = bodies(background.departure[box], whole)
+    parts = bodies(background.smooth[box], whole)
     cell, others = np.zeros(rough.shape, bool), (coarse > 0) & ~rough
     cell[box] = _middle_body(whole, parts, (box[0].start, box[1].start), rough.shape)
     others[box] |= whole & ~cell[box]
@@ -90,10 +92,10 @@ def outline(background: Background) -> Outline:
 
 def objects(background: Background) -> tuple[np.ndarray, np.ndarray]:
     """int32 (h, w): everything that stands out, numbered from 1, with its diffraction rim; int64 (n,): areas."""
-    smooth = smoothed(background.departure)
+    smooth = background.smooth
     down, right = np.gradient(smooth)
     activity = smoothed(np.sqrt(down**2 + right**2 + 0.25 * smooth**2))
-    active = activity > max(_noise_level(activity[background.ring]), _RELATIVE * float(np.percentile(activity, 98)))
+    active = activity > max(_noise_level(activity[background.ring]), _RELATIVE * quantile(activity, 0.98))
     if not active.any():
         return np.zeros(active.shape, np.int32), np.zeros(0, np.int64)
     labels, areas = labelled(filled(closed(active, _GAP) | active))
@@ -105,7 +107,7 @@ def central(labels: np.ndarray, areas: np.ndarray) -> int:
     """The number of the object in the middle: the largest, weighed by its distance from the crop's centre; 0: none."""
     if not len(areas):
         return 0
-    distance = np.hypot(*(middles(labels, len(areas)) - (np.array(labels.shape) - 1) / 2).T)
+    distance = np.hypot(*(middles(labels, areas) - (np.array(labels.shape) - 1) / 2).T)
     return 1 + int(np.argmax(areas * np.exp(-((4 * distance / min(labels.shape)) ** 2))))
 
 
@@ -119,17 +121,27 @@ def fitted(departure: np.ndarray, rough: np.ndarray) -> tuple[np.ndarray, int]:
     moved = largest(smoothed(depth - edge) > 0)
     if not moved.any():
         return rough, 0
+    return filled(moved), _contact(rough, edge)
+
+
+def _contact(rough: np.ndarray, edge: float) -> int:
+    """For how many px, on one side, the image's border cuts what lies deeper than `edge` in the rough object."""
+    if not max(side.any() for side in _sides(rough)):
+        return 0
     inside = depth_inside(rough, border_is_outside=False) - 0.5 > edge
-    contact = max(side.sum() for side in (inside[0], inside[-1], inside[:, 0], inside[:, -1]))
-    return filled(moved), int(contact)
+    return max(int(side.sum()) for side in _sides(inside))
 
 
-def bodies(departure: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """int32 (h, w): the rounded bodies of an object, numbered from 1.
+def _sides(mask: np.ndarray) -> tuple[np.ndarray, ...]:
+    return mask[0], mask[-1], mask[:, 0], mask[:, -1]
+
+
+def bodies(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """int32 (h, w): the rounded bodies of an object, numbered from 1. smooth: the departure behind a Gaussian.
 
     Divided where they neck, or where a dark rim runs between them: watershed of the depth inside the rim.
     """
-    depth = depth_inside(_without_rim(departure, mask))
+    depth = depth_inside(_without_rim(smooth, mask))
     deepest = float(depth.max(initial=0))
     markers = mask.astype(np.int32)
     for share in _NECKS:
@@ -149,16 +161,15 @@ def bodies(departure: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _noise_level(border: np.ndarray) -> float:
     """What the background's activity hardly ever reaches, also where the cell's own rings fill much of the border."""
-    lower, median = np.percentile(border, (25, 50))
-    return min(float(median) + _NOISE * spread(border), _NOISE * float(lower))
+    level = min(quantile(border, 0.5) + _NOISE * spread(border), _NOISE * quantile(border, 0.25))
+    return max(level, _LEAST)
 
 
-def _without_rim(departure: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _without_rim(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The mask less what is nearly as dark as its rim, where the inside is brighter than the rim."""
     depth = depth_inside(mask, border_is_outside=False)
-    smooth = smoothed(departure)
-    dark = np.percentile(smooth[mask & (depth <= _RIM)], 10)
-    inside = np.median(smooth[depth >= 0.35 * depth.max()])
+    dark = quantile(smooth[mask & (depth <= _RIM)], 0.1)
+    inside = quantile(smooth[depth >= 0.35 * depth.max()], 0.5)
     if dark >= 0 or inside < 0.1 * dark:  # before the focus a cell is dark inside and has no dark rim of its own
         return mask
     body = filled(mask & (smooth >= dark + _RIM_LEVEL * (inside - dark)))
@@ -170,10 +181,9 @@ def _middle_body(whole: np.ndarray, parts: np.ndarray, corner: tuple[int, int], 
 
     corner: where the box of `whole` lies in the crop; shape: of the crop.
     """
-    count = int(parts.max())
-    if count <= 1:
+    if parts.max() <= 1:
         return whole
-    radii = np.sqrt(np.bincount(parts.ravel())[1:] / np.pi)
-    offsets = middles(parts, count) + np.array(corner) - (np.array(shape) - 1) / 2
-    near = np.flatnonzero(np.hypot(*offsets.T) < 0.5 * radii)
+    areas = np.bincount(parts.ravel())[1:]
+    offsets = middles(parts, areas) + np.array(corner) - (np.array(shape) - 1) / 2
+    near = np.flatnonzero(np.hypot(*offsets.T) < 0.5 * np.sqrt(areas / np.pi))
     return parts == near[0] + 1 if len(near) == 1 else whole

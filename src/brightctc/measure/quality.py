@@ -158,7 +158,8 @@ class QualityLimits(BaseModel):
     def shown(self) -> dict[str, str]:
         """Flag → its limit in words, for those that have one."""
         named = {flag: getattr(self, name) for flag, name in _FIGURES.items()}
-        return {flag: str(limits) for flag, limits in named.items() if limits != Limits()}
+        units = {"small_object": " px²"}
+        return {flag: f"{limits}{units.get(flag, '')}" for flag, limits in named.items() if limits != Limits()}
 
 
 _FIGURES = {
@@ -184,8 +185,7 @@ def saturated_share(crop: np.ndarray) -> float:
 
 def _focus(background: Background, cell: np.ndarray) -> float:
     """Energy of the finest structure over that of all structure, in and around the cell, less the background's."""
-    whole = smoothed(background.departure)
-    fine = smoothed(background.departure, 0.7) - whole
+    whole, fine = background.smooth, smoothed(background.departure, 0.7) - background.smooth
     box = box_of(cell, _REACH)
     near = grown(cell[box], _REACH)
     energy = [
@@ -196,8 +196,8 @@ def _focus(background: Background, cell: np.ndarray) -> float:
 
 
 def _off_centre(cell: np.ndarray) -> float:
-    middle = np.argwhere(cell).mean(axis=0)
-    return float(np.hypot(*(middle - (np.array(cell.shape) - 1) / 2))) / (min(cell.shape) / 2)
+    down, right = (at.mean() - (side - 1) / 2 for at, side in zip(np.nonzero(cell), cell.shape, strict=True))
+    return float(np.hypot(down, right)) / (min(cell.shape) / 2)
 
 
 def _fences(values: np.ndarray, ranges: float, least: float) -> tuple[float, float]:

@@ -131,24 +131,25 @@ def _numbers(values: Sequence[float | None]) -> pl.Series:
 
 def _write_anndata(table: pl.DataFrame, target: Path) -> None:
     """Features as X (float32, NaN where they can't be told), all else as obs, the dictionary as var."""
-    anndata = _anndata()
+    anndata, pandas = _anndata()
     about = {row["column"]: row for unit in ("um", "px") for row in dictionary(unit)}
     names = [name for name in table.columns if (name in about and name not in QUALITY) or name.startswith(PREFIX)]
-    others = table.drop(names).with_columns(pl.col(pl.String).fill_null(""))
-    obs = others.drop("cell_id").to_pandas()
-    obs.index = others["cell_id"].cast(pl.String).to_list()
-    var = pl.DataFrame([about.get(n, {"column": n, "group": "CellProfiler", "unit": "", "meaning": ""}) for n in names])
-    described = var.drop("column").to_pandas()
-    described.index = names
+    others = table.drop(names).with_columns(pl.col(pl.Null).cast(pl.String))
+    others = others.with_columns(pl.col(pl.String).fill_null(""))  # AnnData files have no missing text
+    obs = pandas.DataFrame(others.drop("cell_id").to_dict(as_series=False), index=others["cell_id"].to_list())
+    foreign = {"group": "CellProfiler", "unit": "", "meaning": "see CellProfiler's manual; lengths in px"}
+    var = pandas.DataFrame([about.get(name, foreign) for name in names], index=names)
     values = table.select(names).cast(pl.Float32).fill_null(float("nan")).to_numpy()
-    anndata.AnnData(X=values, obs=obs, var=described).write_h5ad(target)
+    anndata.AnnData(X=values, obs=obs, var=var[["group", "unit", "meaning"]]).write_h5ad(target)
 
 
-def _anndata() -> Any:
+def _anndata() -> tuple[Any, Any]:
+    """The packages anndata and pandas, which comes with it."""
     try:
         import anndata  # pyright: ignore[reportMissingImports]
+        import pandas
     except ModuleNotFoundError:
         raise UserError(
             "an AnnData file needs the package anndata", ".h5ad", "pip install 'brightctc[measure]', or write .parquet"
         ) from None
-    return anndata
+    return anndata, pandas

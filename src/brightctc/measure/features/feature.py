@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 
 from brightctc.measure.background import Background
-from brightctc.measure.morphology import box_of, signed_depth, smoothed
+from brightctc.measure.morphology import box_of, signed_depth
 from brightctc.measure.outline import Outline
 
 MARGIN = 6  # px around the cell that features may look at
@@ -40,12 +40,14 @@ class Feature:
 class Cell:
     """A cell cut out of its crop, with a margin of 6 px as far as the crop goes.
 
-    departure: float32 (h, w), bright field / background − 1. mask: bool (h, w), the cell.
+    departure: float32 (h, w), bright field / background − 1. smooth: the same behind a Gaussian of sd 1 px.
+    mask: bool (h, w), the cell.
     pixel:     µm per pixel, or 1 where unknown (lengths are then in px).
     bodies:    rounded bodies of the object (2: a doublet).
     """
 
     departure: np.ndarray
+    smooth: np.ndarray
     mask: np.ndarray
     pixel: float
     bodies: int
@@ -54,17 +56,12 @@ class Cell:
     def of(cls, background: Background, outline: Outline, pixel: float = 1.0) -> Self:
         """Cut a cell that was found out of its crop."""
         box = box_of(outline.cell, MARGIN)
-        return cls(background.departure[box], outline.cell[box], pixel, outline.bodies)
+        return cls(background.departure[box], background.smooth[box], outline.cell[box], pixel, outline.bodies)
 
     @cached_property
     def depth(self) -> np.ndarray:
         """float64 (h, w): distance from the outline in px, positive inside."""
         return signed_depth(self.mask)
-
-    @cached_property
-    def smooth(self) -> np.ndarray:
-        """float32 (h, w): the departure behind a Gaussian of sd 1 px, which takes most of the camera's noise away."""
-        return smoothed(self.departure)
 
     @cached_property
     def inside(self) -> np.ndarray:
