@@ -129,16 +129,20 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def main() -> None:
-    """Do the draws that are not done yet, then write the page and its figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--train-cells", type=int, default=917)
-    parser.add_argument("--train-positives", type=int, default=300)
-    parser.add_argument("--set", dest="settings", action="append", default=[], help="change the recipe")
-    parser.add_argument("--work", type=Path, default=ROOT / "build/jurkat", help="keeps the draws")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs/results", help="folder of jurkat.md and jurkat.svg")
-    options = parser.parse_args()
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The options of everything that rests on the draws."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--draws", type=int, default=5)
+    made.add_argument("--train-cells", type=int, default=917)
+    made.add_argument("--train-positives", type=int, default=300)
+    made.add_argument("--set", dest="settings", action="append", default=[], help="change the recipe")
+    made.add_argument("--work", type=Path, default=ROOT / "build/jurkat", help="keeps the draws")
+    made.add_argument("--out", type=Path, default=ROOT / "docs/results", help="folder of the page and its figure")
+    return made
+
+
+def all_draws(options: argparse.Namespace) -> list[Draw]:
+    """Every draw; those that are done already are read from the work folder."""
     if not DATA.is_file():
         raise SystemExit(f"{DATA.name} is missing: put it into {DATA.parent}, or set BRIGHTCTC_DATA")
     recipe = read_recipe("default", options.settings)
@@ -151,6 +155,13 @@ def main() -> None:
         else:
             draw(number, options).write(kept)
         draws.append(Draw.read(kept))
+    return draws
+
+
+def main() -> None:
+    """Do the draws that are not done yet, then write the page and its figure."""
+    options = parser(__doc__).parse_args()
+    draws = all_draws(options)
     known = Cohort.read(options.work / "draw-0" / "cohort").cells
     write_page(draws, dict(known.select("cell_id", "phase").iter_rows()), options.out)
     say(f"wrote {options.out / 'jurkat.md'}")

@@ -48,6 +48,20 @@ def test_the_settings_page_is_written_from_the_settings(beside: pytest.MonkeyPat
     assert not [key for key in known_keys() if f"| `{key}` |" not in text]
 
 
+def test_the_features_page_is_written_from_the_features(beside: pytest.MonkeyPatch) -> None:
+    import write_features
+
+    text = (ROOT / "docs/features.md").read_text(encoding="utf-8")
+    assert write_features.page() == text, "run: python docs/write_features.py"
+
+
+def test_every_baseline_is_on_its_page() -> None:
+    from brightctc.baselines import BASELINES
+
+    text = (ROOT / "docs/baselines.md").read_text(encoding="utf-8")
+    assert not [name for name in BASELINES if f"`{name}`" not in text]
+
+
 def test_the_quickstart_page_and_the_demo_go_the_same_way(beside: pytest.MonkeyPatch) -> None:
     import demo
 

@@ -135,4 +135,6 @@ def _logits(model: Model, part: Part) -> np.ndarray:
 
 def _unread(parts: dict[str, Part]) -> list[str]:
     lost = {name: int((~part.read).sum()) for name, part in parts.items()}
-    return [f"{plural(n, 'cell')} of the {name} part can't be read and were left out" for name, n in lost.items() if n]
+    return [
+        f"{plural(n, 'cell')} of the {name} part left out: their images can't be read" for name, n in lost.items() if n
+    ]

@@ -3,6 +3,7 @@
 from brightctc.metrics.calibration import Reliability, brier, calibration_error, reliability
 from brightctc.metrics.counts import Counts, confusion, constant_classifier
 from brightctc.metrics.curves import Curve, average_precision, precision_recall_curve, roc_auc, roc_curve
+from brightctc.metrics.effect import cliffs_delta
 from brightctc.metrics.exact import (
     cells_needed,
     clopper_pearson,
@@ -31,6 +32,7 @@ __all__ = [
     "calibration_error",
     "cells_needed",
     "choose_threshold",
+    "cliffs_delta",
     "clopper_pearson",
     "confusion",
     "constant_classifier",
