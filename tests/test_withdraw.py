@@ -14,6 +14,7 @@ from brightctc.bundle import Seen
 from brightctc.cli.app import app
 from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
 from brightctc.errors import UserError
+from brightctc.measure import measure
 from brightctc.withdraw import removing, withdraw
 from brightctc.withdraw.tables import write_rows
 
@@ -114,6 +115,39 @@ FOUND = [
     ("cohort", "cohort", 10),
     ("mention", "labels.csv", None),
 ]
+
+
+def test_features_masks_and_baselines_are_found_and_emptied(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    measure(cohort, tmp_path / "features.parquet", masks=tmp_path / "masks")
+    measure(cohort, tmp_path / "plain.csv")
+    scores = make_scores(tmp_path / "baselines" / "scores.csv", cohort)
+    write_rows(scores, pl.read_csv(scores).rename({"score": "size"}))
+    files.write_json(scores.parent / "baselines.json", {"format_version": 1})
+    found = {holding.path.name: holding for holding in withdraw("D03", [tmp_path]).holdings}
+    assert (found["features.parquet"].kind, found["features.parquet"].cells) == ("features", 10)
+    assert len(found["features.parquet"].images) == 10
+    assert (found["plain.csv"].kind, found["plain.csv"].images) == ("features", ())
+    assert (found["baselines"].kind, found["baselines"].cells) == ("evaluation", 10)
+
+    withdraw("D03", [tmp_path], remove=True)
+    assert len(list((tmp_path / "masks").rglob("*.tif"))) == 50
+    assert "D03" not in set(pl.read_parquet(tmp_path / "features.parquet")["donor_id"])
+    assert pl.read_csv(tmp_path / "plain.csv").height == pl.read_csv(scores).height == 50
+    assert files.read_json(tmp_path / "features.meta.json")["withdrawn_rows"] == 10
+    assert (scores.parent / "WITHDRAWN.json").is_file()
+    assert not withdraw("D03", [tmp_path]).holdings
+
+
+def test_masks_are_deleted_only_where_measure_wrote_them(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    measure(cohort, tmp_path / "features.csv", masks=tmp_path / "masks")
+    mine = tmp_path / "mine.tif"
+    mine.write_text("mine")
+    table = pl.read_csv(tmp_path / "features.csv", infer_schema=False).with_columns(mask=pl.lit("../mine.tif"))
+    write_rows(tmp_path / "features.csv", table)
+    withdraw("D03", [tmp_path], remove=True)
+    assert mine.read_text() == "mine"
 
 
 def test_a_search_lists_everything_and_changes_nothing(tmp_path):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WHAT_HAPPENS = {
     "scores": "rows are removed",
+    "features": "rows are removed",
     "evaluation": "rows are removed; its figures are marked",
     "bundle": "marked: predict and evaluate refuse it",
     "run": "marked",
@@ -27,7 +28,7 @@ def command(
     remove: Annotated[bool, typer.Option("--remove", help="Do it; without, it is only listed.")] = False,
     json: Json = False,
 ) -> None:
-    """List which cohorts, runs, bundles, evaluations and scores hold a donor; with --remove, take them out.
+    """List which cohorts, runs, bundles, evaluations, scores and features hold a donor; with --remove, take them out.
 
     Rows and copied images are removed, original images outside a cohort never. What has learned from these cells or
     counted them is marked by a file WITHDRAWN.json. Databases and archives are not searched.
@@ -69,7 +70,8 @@ def _row(result: "WithdrawResult", holding: "Holding", remove: bool) -> list[obj
     if holding.kind == "run" and not holding.certain:
         what = "stopped before its bundle was written: can't tell"
     if holding.images:
-        what += f", {len(holding.images):,} copied images deleted"
+        made = "masks" if holding.kind == "features" else "copied images"
+        what += f", {len(holding.images):,} {made} deleted"
     why = next((why for place, why in result.failed if place is holding), None)
     if remove and why is not None:
         what = f"FAILED: {why}"

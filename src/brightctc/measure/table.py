@@ -104,6 +104,7 @@ def meta(summary: Mapping[str, Any], cohort: Path, masks: Path | None, table: pl
         "brightctc": version("brightctc"),
         "command": shlex.join(map(str, words)),
         "cohort_root": str(cohort.resolve()),
+        "mask_root": None if masks is None else str(Path(masks).resolve()),
         **{key: summary[key] for key in ("cells", "unreadable", "unit", "flags", "limits", "limits_from", "warnings")},
         "flag_meanings": FLAGS,
         "columns": [row for row in dictionary(summary["unit"]) if row["column"] in table.columns],

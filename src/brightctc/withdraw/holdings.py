@@ -1,4 +1,4 @@
-"""Find what holds a donor: cohorts, runs, bundles, evaluations and score tables below some folders."""
+"""Find what holds a donor: cohorts, runs, bundles, evaluations, scores and features below some folders."""
 
 import os
 import re
@@ -13,11 +13,11 @@ from brightctc import files
 from brightctc.bundle import Seen
 from brightctc.cohort import read_cells
 from brightctc.errors import UserError
-from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, read_rows
+from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
-Kind = Literal["scores", "evaluation", "bundle", "run", "cohort", "mention"]
+Kind = Literal["scores", "features", "evaluation", "bundle", "run", "cohort", "mention"]
 _NOT_ENTERED = {".git"}
-_TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv"}
+_TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
 _MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
 _SHORTEST_ID = 3  # letters; a shorter one would be found in every file
 
@@ -27,7 +27,8 @@ class Holding:
     """One place that holds the donor.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
-    images: copies of their images inside a cohort, which removal deletes; originals: image files that removal leaves.
+    images: copies of their images inside a cohort, or masks beside features, which removal deletes; originals: image
+    files that removal leaves.
     certain: False for a run that was stopped before it wrote its bundle, and for files that only mention the id.
     """
 
@@ -141,16 +142,30 @@ def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Itera
         ):
             continue
         try:
-            rows = donor_rows(read_rows(table), cells)
+            held = read_rows(table)
+            rows = donor_rows(held, cells)
         except UserError as error:
             warnings.append(f"not searched: {error.where}: {error.what}")
             continue
         if not rows.any():
             continue
-        if table.name == "scores.csv" and (table.parent / "metrics.json").is_file():
+        if result_of(table) is not None:
             yield Holding("evaluation", table.parent, int(rows.sum()))
+        elif has_features(held):
+            yield Holding("features", table, int(rows.sum()), _masks(table, held.filter(rows)))
         else:
             yield Holding("scores", table, int(rows.sum()))
+
+
+def _masks(features: Path, rows: pl.DataFrame) -> tuple[Path, ...]:
+    """The label images of these rows that `measure` wrote, and that are there."""
+    meta = features.with_suffix(".meta.json")
+    values = files.read_json(meta) if meta.is_file() else None
+    root = values.get("mask_root") if isinstance(values, dict) else None
+    if not isinstance(root, str) or "mask" not in rows.columns:
+        return ()
+    named = [Path(root) / name for name in rows["mask"].drop_nulls()]
+    return tuple(path for path in named if path.is_file() and _inside(path, Path(root)))
 
 
 def _models(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[Holding]:

@@ -9,7 +9,7 @@ import polars as pl
 from brightctc import files
 from brightctc.bundle import WITHDRAWN, Seen
 from brightctc.withdraw.holdings import Holding
-from brightctc.withdraw.tables import DonorCells, donor_rows, read_rows, write_rows
+from brightctc.withdraw.tables import DonorCells, donor_rows, read_rows, result_of, write_rows
 
 FORMAT_VERSION = 1
 _REASON = "a donor whose cells are in this {what} has withdrawn; {fix}"
@@ -17,7 +17,9 @@ _REASON = "a donor whose cells are in this {what} has withdrawn; {fix}"
 
 def remove(holding: Holding, cells: DonorCells) -> None:
     """Remove the donor from one place, or mark it. Raises UserError where it can't be written or is in use."""
-    if holding.kind == "scores":
+    if holding.kind in ("scores", "features"):
+        for mask in holding.images:
+            mask.unlink(missing_ok=True)
         _remove_rows(holding.path, cells)
         _count_in_meta(holding)
     elif holding.kind == "evaluation":
@@ -72,7 +74,7 @@ def _mark(folder: Path, donor: str, what: str, fix: str) -> None:
 def _hashed(folder: Path, donor: str) -> str:
     """The id is not written into a mark; the salt is the bundle's own where there is one."""
     seen = next((path for path in (folder / "seen.json", folder / "bundle" / "seen.json") if path.is_file()), None)
-    salt = Seen.read(seen).salt if seen else files.sha256(folder / "metrics.json")
+    salt = Seen.read(seen).salt if seen else files.sha256(result_of(folder / "scores.csv") or folder / "metrics.json")
     return hashlib.sha256(f"{salt}\0{donor}".encode()).hexdigest()[:20]
 
 

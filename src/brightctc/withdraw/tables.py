@@ -11,6 +11,7 @@ from brightctc import files
 from brightctc.errors import UserError
 
 _OF_SCORES = {"cell_id", "score"}
+_OF_FEATURES = {"cell_id", "flags", "focus", "off_centre"}
 
 
 @dataclass(frozen=True)
@@ -31,18 +32,33 @@ class DonorCells:
 
 
 def has_cells(path: Path) -> bool:
-    """May this .csv or .parquet file be a table of scores? Only its head is read; True where that can't be.
+    """May this .csv or .parquet file be a table of scores or features? Only its head is read; True where it can't be.
 
     A label table is the user's own source, like the images: it is named to them, and never edited.
     """
     try:
         if path.suffix == ".parquet":
-            return set(pl.read_parquet_schema(path)) >= _OF_SCORES
+            return _of_cells(set(pl.read_parquet_schema(path)), path)
         with path.open("rb") as file:
             head = file.readline(65536).decode("utf-8-sig", "replace")
-        return set(head.replace('"', "").strip().split(",")) >= _OF_SCORES
+        return _of_cells(set(head.replace('"', "").strip().split(",")), path)
     except (OSError, pl.exceptions.PolarsError):
         return True  # reading it whole then says why it can't be searched
+
+
+def has_features(table: pl.DataFrame) -> bool:
+    """Was this table written by `measure`?"""
+    return set(table.columns) >= _OF_FEATURES
+
+
+def result_of(scores: Path) -> Path | None:
+    """The file of figures beside a result folder's scores.csv; None where the table stands by itself."""
+    beside = (scores.parent / name for name in ("metrics.json", "baselines.json"))
+    return next((path for path in beside if scores.name == "scores.csv" and path.is_file()), None)
+
+
+def _of_cells(columns: set[str], path: Path) -> bool:
+    return columns >= _OF_SCORES or columns >= _OF_FEATURES or ("cell_id" in columns and result_of(path) is not None)
 
 
 def read_rows(path: Path) -> pl.DataFrame:
