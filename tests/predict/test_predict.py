@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import tifffile
 
-from brightctc.bundle import Bundle
+from brightctc import files
+from brightctc.bundle import Bundle, Contract
 from brightctc.cohort.folder import CohortFile, write_cohort
 from brightctc.errors import UserError
 from brightctc.predict import predict, score_cells, scoring
 from brightctc.predict.scoring import MOST_CELLS
 from brightctc.predict.table import read_scores
 from drawn import PATTERN, Export
+from drawn_faults import blurred, even, pair, round_cell
 from new_samples import NAMES, as_cohort, spoil
 from tiny_bundle import tiny_bundle, tiny_parts
 
@@ -250,3 +253,37 @@ def test_a_channel_the_bundle_never_met_is_refused(export: Export, bundle: Path)
         score_cells(read, {"dapi": [None]})
     with pytest.raises(UserError, match="one channel"):
         score_cells(read, {"bright_field": [None], "dapi": [None]})
+
+
+# --- quality
+
+
+def test_quality_flags_come_with_their_limits_and_move_nothing(export: Export, bundle: Path, tmp_path: Path) -> None:
+    sample = tmp_path / "sample"
+    shutil.copytree(export.folder, sample)
+    first = sorted(sample.rglob("*_BF.tif"))[:3]
+    plain = predict(bundle, sample, tmp_path / "plain.csv", **NAMES).table
+    for path, crop in zip(first, (even(), pair(24), np.roll(tifffile.imread(first[2]), 9, axis=1)), strict=True):
+        tifffile.imwrite(path, crop)
+    result = predict(bundle, sample, tmp_path / "scores.csv", **NAMES)
+    flags = dict(result.table.select("bright_field", pl.col("flags").fill_null("")).iter_rows())
+    for path, flag in zip(first, ("no_cell", "touching_cells", "cut_off"), strict=True):
+        assert flag in flags[path.relative_to(sample).as_posix()].split(";")
+    assert (result.flags["no_cell"], result.flags["touching_cells"]) == (1, 1)
+    same = plain.filter(~pl.col("bright_field").is_in([p.relative_to(sample).as_posix() for p in first]))
+    joined = same.join(result.table, on="cell_id")
+    assert joined["score"].equals(joined["score_right"])
+    meta = files.read_json(result.meta)
+    assert meta["flags"] == result.flags
+    assert meta["quality_limits"] == Bundle.read(bundle).about.contract.quality.model_dump(mode="json")
+
+
+def test_a_sample_out_of_focus_is_told_as_a_whole(tmp_path: Path) -> None:
+    crops = [round_cell(seed=n) for n in range(40)]
+    model = tiny_bundle(tmp_path / "bundle", contract=Contract.learn(crops, [None] * 40))
+    for n, crop in enumerate(crops):
+        (tmp_path / "sample").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / "sample" / f"c{n}.tif", blurred(crop) if n % 2 else crop)
+    result = predict(model.folder, tmp_path / "sample", tmp_path / "scores.csv")
+    assert result.flags["out_of_focus"] == 20
+    assert any("50% of the cells are out of focus" in warning for warning in result.warnings)

@@ -52,8 +52,18 @@ def _input(about: About) -> str:
             "",
             f"Ranges: 1st to 99th percentile of {contract.cells} training cells. `predict` warns where a "
             "sample leaves them; what the network does there was not measured.",
+            "",
+            _quality(about),
         ]
     )
+
+
+def _quality(about: About) -> str:
+    limits = about.contract.quality
+    shown = "; ".join(f"`{flag}`: {words}" for flag, words in limits.shown().items())
+    if not shown:
+        return f"Too few training cells ({limits.cells}) had an outline to learn limits of image quality from."
+    return f"Limits of the quality flags, from {limits.cells} outlined training cells: {shown}."
 
 
 def _threshold(about: About) -> str:

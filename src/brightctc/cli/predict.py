@@ -67,6 +67,9 @@ def _show(printer: Printer, result: "PredictResult") -> None:
         printer.table(samples.columns, _rows(samples.head(_SAMPLES)), title="by sample")
         if samples.height > _SAMPLES:
             printer.say(f"… and {samples.height - _SAMPLES} more samples")
+    if result.flags:
+        flags = ", ".join(f"{name} {count:,}" for name, count in result.flags.items())
+        printer.say(f"flags, for information (docs: features and flags): {flags}")
     printer.warn(result.warnings)
     printer.say(f"wrote {result.scores} and {result.meta.name}")
     printer.say("a candidate is a cell to look at; For Research Use Only. Not for use in diagnostic procedures.")

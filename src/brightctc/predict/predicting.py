@@ -152,6 +152,8 @@ def _meta(result: PredictResult, bundle: Bundle, given: Source, command: str) ->
         "precision": bundle.threshold.precision,
         "cells": result.table.height,
         "calls": result.calls,
+        "flags": result.flags,
+        "quality_limits": bundle.about.contract.quality.model_dump(mode="json"),
         "warnings": list(result.warnings),
     }
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from brightctc.predict.calling import CallRule
+from brightctc.predict.table import FLAG_SEPARATOR
 
 TOP = 10  # cells in a summary
 
@@ -43,6 +44,12 @@ class PredictResult:
             unreadable=pl.col("score").is_null().sum(),
         )
 
+    @property
+    def flags(self) -> dict[str, int]:
+        """Cells per flag, most frequent first."""
+        found = self.table["flags"].drop_nulls().str.split(FLAG_SEPARATOR).explode()
+        return dict(found.value_counts(sort=True).sort("count", "flags", descending=[True, False]).iter_rows())
+
     def summary(self) -> dict[str, Any]:
         """For machines."""
         return {
@@ -52,6 +59,7 @@ class PredictResult:
             "threshold": self.threshold.level(),
             "cells": self.table.height,
             "calls": self.calls,
+            "flags": self.flags,
             "samples": self.samples.to_dicts(),
             "top": self.top.to_dicts(),
             "warnings": list(self.warnings),
