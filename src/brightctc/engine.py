@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import signal
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -13,7 +15,7 @@ from brightctc.errors import UserError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-FEW = 256  # cells: fewer are measured before a second process has started
+_WORTH = 5.0  # seconds of work left, from which further processes start soon enough to help
 _AHEAD = 3  # tasks a process that are handed out before their turn
 
 
@@ -22,38 +24,44 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def mapped(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int | None = None) -> Iterator[Result]:
+def mapped(function: Callable[[Task], Result], tasks: Sequence[Task], workers: int | None = None) -> Iterator[Result]:
     """`function` of each task, in the order of the tasks; what it returns does not depend on the number of workers.
 
-    function, tasks and results must be picklable. tasks is consumed lazily. workers: processes (None: one a core; 1:
-    none, all in this one). An exception of the function ends the map; a worker that dies is a UserError.
+    function, tasks and results must be picklable. workers: processes; 1: all in this one; None: the first task runs
+    here, and one process a core takes the others where that saves time. An exception of the function ends the map; a
+    worker that dies is a UserError.
     """
-    workers = workers or cores()
-    if workers == 1:
-        yield from map(function, tasks)
-        return
-    source = iter(tasks)
+    left = iter(tasks)
+    if workers is None:
+        start = time.perf_counter()
+        yield from map(function, islice(left, 1))
+        worth = (time.perf_counter() - start) * (len(tasks) - 1) > _WORTH
+        workers = cores() if worth else 1
+    yield from map(function, left) if workers == 1 else _in_processes(function, left, workers)
+
+
+def _in_processes(function: Callable[[Task], Result], tasks: Iterator[Task], workers: int) -> Iterator[Result]:
     # never by fork: a copy of a process that has threads (polars, BLAS) can hang
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
     ahead: deque[Future[Result]] = deque()
     try:
-        for task in islice(source, _AHEAD * workers):
-            ahead.append(pool.submit(function, task))
+        ahead.extend(pool.submit(function, task) for task in islice(tasks, _AHEAD * workers))
         while ahead:
             result = ahead.popleft().result()
-            ahead.extend(pool.submit(function, task) for task in islice(source, 1))
+            ahead.extend(pool.submit(function, task) for task in islice(tasks, 1))
             yield result
     except BrokenProcessPool:
         raise UserError(
-            "a worker process ended before its work was done", "this machine", "free some memory, or use --workers 1"
+            "a worker process ended before its work was done", "this machine", "free some memory and run it again"
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """A worker's arithmetic uses one thread: as many workers as cores are at it already."""
+def _begin() -> None:
+    """A worker's arithmetic uses one thread, as many workers as cores are at it; Ctrl-C is for the first process."""
     from threadpoolctl import threadpool_limits
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)

@@ -125,11 +125,8 @@ def test_meta_tells_every_column_flag_and_limit(odd: Path, measured: pl.DataFram
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_number_of_processes_changes_nothing(
-    odd: Path, measured: pl.DataFrame, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    odd: Path, measured: pl.DataFrame, workers: int, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(
-        sys.modules["brightctc.measure.measuring"], "FEW", 1
-    )  # so that two processes are started at all
     table = measure(odd, tmp_path / "features.csv", workers=workers).table
     assert table.equals(measured.drop("mask"))
 

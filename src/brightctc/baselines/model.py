@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, Stratifi
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from brightctc.engine import FEW, mapped
+from brightctc.engine import mapped
 from brightctc.errors import UserError
 from brightctc.metrics import Threshold, choose_threshold
 
@@ -79,11 +79,10 @@ class FeatureModel:
 
 
 def measured(features: Features, cells: Cells) -> np.ndarray:
-    """float64 (n, k): the features of each crop; of many crops in all processors."""
+    """float64 (n, k): the features of each crop; in all processors where that is worth it."""
     pairs = list(zip(cells.crops, cells.pixel_sizes or [1.0] * len(cells), strict=True))
-    tasks = (pairs[start : start + _TASK] for start in range(0, len(pairs), _TASK))
-    found = mapped(partial(_measured, features), tasks, 1 if len(pairs) < FEW else None)
-    return np.concatenate(list(found))
+    tasks = [pairs[start : start + _TASK] for start in range(0, len(pairs), _TASK)]
+    return np.concatenate(list(mapped(partial(_measured, features), tasks)))
 
 
 def _measured(features: Features, pairs: list[tuple[np.ndarray, float]]) -> np.ndarray:

@@ -12,8 +12,8 @@ import polars as pl
 from brightctc.check import fingerprints
 from brightctc.check.background import BACKGROUND_FEATURES, background
 from brightctc.cohort.folder import Cohort
-from brightctc.cohort.images import ImageFault, read_image
-from brightctc.engine import FEW, mapped
+from brightctc.cohort.images import ImageFault, read_or_fault
+from brightctc.engine import mapped
 from brightctc.measure import Quality, Seen, saturated_share
 
 CHANNELS = ("bright_field", "dapi")
@@ -64,9 +64,9 @@ def read_crops(cohort: Cohort, progress: Any = None) -> Crops:
     files = len(bright) + sum(path is not None for path in dapi)
     gathered = _empty(len(cells))
     rows: list[dict[str, Any]] = []
-    tasks = (cells[start : start + _TASK] for start in range(0, len(cells), _TASK))
+    tasks = [cells[start : start + _TASK] for start in range(0, len(cells), _TASK)]
     row = 0
-    for looks in mapped(_look_at, tasks, 1 if len(cells) < FEW else None):
+    for looks in mapped(_look_at, tasks):
         for look in looks:
             rows += [{"row": row, **image} for image in look.images]
             gathered.same_picture[row] = look.same_picture
@@ -97,26 +97,17 @@ def _look_at(cells: list[tuple[Path | None, Path | None]]) -> list[_Look]:
 
 def _look(bright_path: Path | None, dapi_path: Path | None) -> _Look:
     """A cell without bright field is asked for it all the same."""
-    bright = _read(bright_path)
+    bright = read_or_fault(bright_path)
     images = [_image(CHANNELS[0], bright)]
     dapi = None
     if dapi_path is not None:
-        dapi = _read(dapi_path)
+        dapi = read_or_fault(dapi_path)
         images.append(_image(CHANNELS[1], dapi))
     if isinstance(bright, ImageFault):
         return _Look(images)
     pixels = bright.astype(np.float64)
     told = (background(pixels), fingerprints.thumbnail(pixels), fingerprints.detail(pixels), Seen.of(bright).quality)
     return _Look(images, isinstance(dapi, np.ndarray) and same_picture(bright, dapi), told)
-
-
-def _read(path: Path | None) -> np.ndarray | ImageFault:
-    if path is None:
-        return ImageFault("missing", "the cell has no image of this channel")
-    try:
-        return read_image(path)
-    except ImageFault as fault:
-        return fault
 
 
 def _image(channel: str, image: np.ndarray | ImageFault) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from brightctc.cohort.images import (
     find_images,
     read_image,
     read_images,
+    read_or_fault,
     write_image,
 )
 from brightctc.cohort.imported import ImportResult
@@ -42,6 +43,7 @@ __all__ = [
     "read_cells",
     "read_image",
     "read_images",
+    "read_or_fault",
     "select",
     "split",
     "write_cohort",

@@ -31,6 +31,7 @@ __all__ = [
     "image_suffix",
     "read_image",
     "read_images",
+    "read_or_fault",
     "write_image",
 ]
 
@@ -68,6 +69,16 @@ def read_image(path: Path) -> np.ndarray:
     except _DECODER_ERRORS as error:
         raise ImageFault("unreadable", f"damaged, or not an image: {_first_line(error)}") from error
     return _checked(pixels)
+
+
+def read_or_fault(path: Path | None) -> np.ndarray | ImageFault:
+    """`read_image`, with the fault returned instead of raised; None, a cell without such an image, is `missing`."""
+    if path is None:
+        return ImageFault("missing", "the cell has no image of this channel")
+    try:
+        return read_image(path)
+    except ImageFault as fault:
+        return fault
 
 
 def read_images(paths: Iterable[Path | None], workers: int = 4) -> Iterator[np.ndarray | ImageFault]:
@@ -195,13 +206,4 @@ def _first_line(error: Exception) -> str:
 
 
 def _read_batch(paths: list[Path | None]) -> list[np.ndarray | ImageFault]:
-    return [_read_or_fault(path) for path in paths]
-
-
-def _read_or_fault(path: Path | None) -> np.ndarray | ImageFault:
-    if path is None:
-        return ImageFault("missing", "the cell has no image of this channel")
-    try:
-        return read_image(path)
-    except ImageFault as fault:
-        return fault
+    return [read_or_fault(path) for path in paths]

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from brightctc import files
-from brightctc.cohort import Cohort, ImageFault, read_image, write_image
-from brightctc.engine import FEW, mapped
+from brightctc.cohort import Cohort, ImageFault, read_or_fault, write_image
+from brightctc.engine import mapped
 from brightctc.errors import UserError, plural, typed
 from brightctc.measure import cellprofiler
 from brightctc.measure.cell import Measured, measure_cell
@@ -77,7 +77,7 @@ def measure(
         the dictionary of its columns and the limits of the flags.
     masks: a folder for a label image a cell (0 background, 1 cell, 2 nucleus, 3 other objects).
     with_cellprofiler: CellProfiler's own features too (extra `measure`).
-    workers: processes; no figure depends on their number.
+    workers: processes (None: as many as help); no figure depends on their number.
 
     Limits of quality flags are learned from the training part where the cohort is split, else from all of its cells.
     Raises UserError for what the user can fix. An image that can't be read is a row with its error.
@@ -126,9 +126,9 @@ def _measured(
             strict=True,
         )
     )
-    tasks = (_Task(tuple(cells[start : start + _TASK]), with_cellprofiler) for start in range(0, len(cells), _TASK))
+    tasks = [_Task(tuple(cells[start : start + _TASK]), with_cellprofiler) for start in range(0, len(cells), _TASK)]
     done = 0
-    for found in mapped(_measure_task, tasks, 1 if len(cells) < FEW else workers):
+    for found in mapped(_measure_task, tasks, workers):
         yield from found
         done += len(found)
         if progress is not None:
@@ -148,29 +148,18 @@ def _measured_files(
     *,
     with_cellprofiler: bool,
 ) -> Measured:
-    try:
-        crop = read_image(_named(bright_field))
-    except ImageFault as fault:
-        return Measured(error=f"{fault.kind}: {fault.detail}")
-    stain, broken = None, False
-    if dapi is not None:
-        try:
-            stain = read_image(dapi)
-        except ImageFault:
-            broken = True
-    found = measure_cell(crop, stain, pixel_size_um, masks=mask is not None, with_cellprofiler=with_cellprofiler)
-    if broken:
+    crop = read_or_fault(bright_field)
+    if isinstance(crop, ImageFault):
+        return Measured(error=f"{crop.kind}: {crop.detail}")
+    stain = None if dapi is None else read_or_fault(dapi)
+    readable = None if isinstance(stain, ImageFault) else stain
+    found = measure_cell(crop, readable, pixel_size_um, masks=mask is not None, with_cellprofiler=with_cellprofiler)
+    if isinstance(stain, ImageFault):
         found = replace(found, stain=("dapi_unfit",))
     if mask is not None and found.labels is not None:
         mask.parent.mkdir(parents=True, exist_ok=True)
         write_image(mask, found.labels)
     return replace(found, labels=None)
-
-
-def _named(path: Path | None) -> Path:
-    if path is None:
-        raise ImageFault("missing", "the cell has no image of this channel")
-    return path
 
 
 def _limits(cohort: Cohort, measured: list[Measured]) -> tuple[QualityLimits, str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from brightctc.bundle import Bundle, CropMeasures
 from brightctc.bundle.runtime import BATCH, Session
-from brightctc.cohort import ImageFault, read_image
+from brightctc.cohort import ImageFault, read_or_fault
 from brightctc.errors import UserError
 from brightctc.preprocess import Channel
 
@@ -68,11 +68,11 @@ class _Cells:
         size = None if self.pixel_sizes is None else self.pixel_sizes[row]
         crops: dict[Channel, np.ndarray] = {}
         for channel, files in self.paths.items():
-            try:
-                crops[channel] = _read(files[row])
-            except ImageFault as fault:
-                words = fault.detail if channel == "bright_field" else f"{channel}: {fault.detail}"
-                return _Prepared(None, f"{fault.kind}: {words}")
+            image = read_or_fault(files[row])
+            if isinstance(image, ImageFault):
+                words = image.detail if channel == "bright_field" else f"{channel}: {image.detail}"
+                return _Prepared(None, f"{image.kind}: {words}")
+            crops[channel] = image
         values = self.bundle.preparation.network_input(crops, size)
         if "bright_field" not in crops:
             return _Prepared(values)
@@ -168,9 +168,3 @@ def _scored(session: Session, start: int, tasks: list[Future[list[_Prepared]]], 
         measures=[cell.measures for cell in cells],
         embedding=embedding,
     )
-
-
-def _read(path: Path | None) -> np.ndarray:
-    if path is None:
-        raise ImageFault("missing", "the cell has no image of this channel")
-    return read_image(path)
