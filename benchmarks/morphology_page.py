@@ -185,7 +185,7 @@ def _outlines(outlined: list[Outlined]) -> Iterator[str]:
 
 def _speeds(speeds: list[Speed]) -> Iterator[str]:
     yield "\n## Speed\n"
-    yield "`brightctc measure` to a Parquet file, with reading, all features and the start of its processes.\n"
+    yield "The command `brightctc measure`, to a Parquet file, from its start to its end.\n"
     yield "| images | cells | cells/s: median | lowest | highest |\n| --- | ---: | ---: | ---: | ---: |"
     for each in speeds:
         rates = (statistics.median(each.per_second), min(each.per_second), max(each.per_second))

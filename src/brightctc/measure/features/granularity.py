@@ -11,6 +11,7 @@ from brightctc.measure.features.feature import Cell, Feature
 from brightctc.measure.morphology import box_of
 
 RADII = (1, 2, 3, 5)  # px
+_DISCS = {radius: disk(radius) for radius in RADII}
 
 FEATURES = tuple(
     Feature(
@@ -38,7 +39,7 @@ def measure(cell: Cell) -> dict[str, float]:
     for kind, change in (("bright", ndimage.grey_opening), ("dark", ndimage.grey_closing)):
         former = inside.mean()
         for radius in RADII:
-            changed = change(image, footprint=disk(radius), mode="constant", cval=middle)
+            changed = change(image, footprint=_DISCS[radius], mode="constant", cval=middle)
             level = changed[mask].mean(dtype=np.float64)
             found[f"granularity_{kind}_{radius}px"] = float(abs(level - former) / (high - low))
             former = level
