@@ -64,17 +64,23 @@ def _show(printer: Printer, record: dict[str, Any]) -> None:
         printer.say(f"beside every figure: {stamp}")
     printer.say("")
     rows: list[list[object]] = [
-        [name, *(_figure(model[key]) for key in ("roc_auc", "average_precision")),
-         *(_value(model[key]) for key in ("f1", "recall", "false_calls_per_1000"))]
+        [
+            name,
+            _value(model["roc_auc"]),
+            _figure(model["average_precision"]),
+            *(_value(model[key]) for key in ("f1", "recall", "false_calls_per_1000")),
+        ]
         for name, model in record["models"].items()
-    ]  # fmt: skip
+    ]
     printer.table(["model", "ROC-AUC", "average precision", "F1", "recall", "false per 1,000"], rows)
-    against = [(name, model["network_minus_this"]) for name, model in record["models"].items()
-               if "network_minus_this" in model]  # fmt: skip
-    if against:
+    shown: list[list[object]] = [
+        [name, *(_figure(model["network_minus_this"][key]) for key in ("roc_auc", "average_precision"))]
+        for name, model in record["models"].items()
+        if "network_minus_this" in model
+    ]
+    if shown:
         printer.say("")
-        shown: list[list[object]] = [[name, *(_figure(found[key]) for key in found)] for name, found in against]
-        printer.table(["network less …", "ROC-AUC", "average precision", "F1"], shown)
+        printer.table(["network less …", "ROC-AUC", "average precision"], shown)
     printer.say("")
 
 
