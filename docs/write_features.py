@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from brightctc.bundle import CONTRACT_FLAGS
 from brightctc.measure import FLAGS, GROUPS
 from brightctc.measure.quality import LEARNED
 from brightctc.measure.table import QUALITY, dictionary
@@ -16,6 +17,10 @@ def tables() -> Iterator[str]:
     yield "\n## Flags\n\n| flag | limit | meaning |\n| --- | --- | --- |"
     for name, words in FLAGS.items():
         yield f"| `{name}` | {'from the cohort' if name in LEARNED else '—'} | {words} |"
+    yield "\n`brightctc predict` adds what is unlike the bundle's training cells; about 2 % of these themselves are"
+    yield "outside each range:\n\n| flag | meaning |\n| --- | --- |"
+    for name, words in CONTRACT_FLAGS.items():
+        yield f"| `{name}` | {words} |"
     rows = dictionary("um")
     for group in ("quality", *GROUPS):
         yield f"\n## {group[0].upper()}{group[1:]}\n\n| column | unit | meaning |\n| --- | --- | --- |"

@@ -73,6 +73,11 @@ def test_scores_have_a_row_a_cell_and_a_column_a_model(cohort: Path, result: Bas
     for name in ("network", *ONLY):
         assert scores[name].null_count() == scores[f"{name}_call"].null_count() == 1
     assert set(scores["size_call"].drop_nulls()) <= {"CTC", "leukocyte"}
+    for name in ("network", *ONLY):  # value, threshold and call are of one scale
+        read = scores.drop_nulls(name)
+        called = read[name] >= result.record["models"][name]["threshold"]
+        assert (called == (read[f"{name}_call"] == "CTC")).all()
+    assert scores["network"].max() <= 1
 
 
 def test_whole_donors_are_resampled_and_pictures_drawn(result: BaselinesResult) -> None:
@@ -111,19 +116,20 @@ def test_what_can_not_be_measured_is_refused(cohort: Path, tmp_path: Path, optio
     assert not (tmp_path / "out").exists()
 
 
-def test_unreadable_training_cells_are_left_out_with_a_word(tmp_path: Path) -> None:
+def test_unreadable_training_cells_are_refused_as_in_train(tmp_path: Path) -> None:
     root = cohort_of(tmp_path / "cohort", drawn_cells(tmp_path / "export"))
     train = pl.read_csv(root / "cells.csv").join(pl.read_csv(root / "splits.csv"), on="cell_id")
     Path(train.filter(pl.col("part") == "train")["bright_field"][0]).unlink()
-    found = baselines(root, tmp_path / "out", only=["size"], resamples=20)
-    assert "1 cell of the train part left out: their images can't be read" in found.warnings
+    with pytest.raises(UserError, match="1 image of the train part can't be read") as told:
+        baselines(root, tmp_path / "out", only=["size"], resamples=20)
+    assert "--where \"cell_id <> '" in str(told.value.fix)
 
 
 def test_the_command_prints_a_table_and_json(cohort: Path, tmp_path: Path) -> None:
-    command = ["baselines", str(cohort), str(tmp_path / "out"), "--only", "size", "--only", "constant"]
+    command = ["baselines", str(cohort), str(tmp_path / "out"), "--only", "size,constant"]
     done = CliRunner().invoke(app, [*command, "--resamples", "50", "--beside", str(cohort.parent / "bundle")])
     assert done.exit_code == 0, done.output
-    for words in ("size", "constant", "network less", "average precision"):
+    for words in ("size", "constant", "network minus", "average precision"):
         assert words in done.output
     done = CliRunner().invoke(app, [*command, "--resamples", "50", "--json", "--overwrite"])
     assert set(json.loads(done.stdout)["models"]) == {"size", "constant"}

@@ -51,7 +51,7 @@ def test_the_card_counts_and_names_nobody(tmp_path: Path) -> None:
     card = (tmp_path / "bundle" / "README.md").read_text()
     assert "For Research Use Only. Not for use in diagnostic procedures." in card
     assert "| train | 30 | 30 | 6 |" in card
-    assert "`out_of_focus`: below " in card
+    assert "`out_of_focus`: focus below " in card
     assert "from validation" in card
     for text in (card, (tmp_path / "bundle" / "bundle.json").read_text()):
         assert "seen/train" not in text

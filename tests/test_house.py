@@ -76,6 +76,12 @@ def test_every_command_and_option_has_help() -> None:
     assert not bare
 
 
+def test_help_has_no_words_that_markup_would_swallow() -> None:
+    eaten = re.compile(r"\[[a-z]")
+    texts = {name: [c.help, *(getattr(each, "help", "") for each in c.params)] for name, c in commands().items()}
+    assert not [name for name, told in texts.items() if any(eaten.search(text or "") for text in told)]
+
+
 def test_every_command_is_in_the_documents() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")))
     assert not [name for name in commands() if f"brightctc {name}" not in text]

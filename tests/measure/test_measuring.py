@@ -98,6 +98,8 @@ def test_unreadable_cells_are_rows_with_their_error(measured: pl.DataFrame, name
     assert row["error"].startswith(error)
     assert row["flags"] is None
     assert row["focus"] is None
+    empty = measured.row(by_predicate=pl.col("cell_id") == "empty", named=True)
+    assert (empty["focus"], empty["centre_distance"]) == (None, None)
 
 
 def test_masks_are_label_images(odd: Path, measured: pl.DataFrame) -> None:
@@ -208,6 +210,10 @@ def test_nothing_is_overwritten_unasked(odd: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="already exists"):
         measure(odd, tmp_path / "other.csv", masks=tmp_path / "masks")
     assert not (tmp_path / "other.csv").exists()
+    measure(odd, tmp_path / "same.csv")
+    with pytest.raises(UserError, match="already exists") as told:  # its same.meta.json would be overwritten
+        measure(odd, tmp_path / "same.parquet")
+    assert "same.meta.json" in str(told.value.where)
     assert measure(odd, target, overwrite=True).table.height == 50
 
 

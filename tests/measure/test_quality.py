@@ -81,7 +81,7 @@ def test_limits_are_shown_and_kept() -> None:
         "uneven_background",
         "small_object",
     }
-    assert learned.shown()["small_object"].startswith("below ")
+    assert learned.shown()["small_object"].startswith("area below ")
     assert QualityLimits.model_validate_json(learned.model_dump_json()) == learned
 
 

@@ -11,14 +11,14 @@ import polars as pl
 from brightctc import files
 from brightctc.baselines.fitting import BASELINES, fit
 from brightctc.baselines.model import Model, threshold
-from brightctc.baselines.parts import Part, read_part, read_rows, seen_by
+from brightctc.baselines.parts import Part, labelled_rows, read_rows, read_whole, seen_by
 from brightctc.baselines.picture import draw_picture
 from brightctc.baselines.record import NETWORK, record_of, scores_of, table_of
 from brightctc.bundle import Bundle, BundleThreshold
 from brightctc.cohort import Cohort
-from brightctc.errors import UserError, plural
+from brightctc.errors import UserError
 from brightctc.evaluate.cells import ScoredCells, cells_of, labelled, scored_cells
-from brightctc.evaluate.claim import claim_of
+from brightctc.evaluate.claim import Claim, claim_of
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 
 Progress = Callable[..., None]
@@ -59,22 +59,28 @@ def baselines(
     """Fit each baseline on the train part, take its threshold from the validation part, measure it on another part.
 
     bundle: a network on the same split, measured beside them; then each row has its difference to it, in pairs.
-    only: names of BASELINES; all of them where empty. part, by, resamples, seed: as for `evaluate`.
+    only: names of BASELINES, also several in one by commas; empty: all. part, by, resamples, seed: as for `evaluate`.
 
-    Writes baselines.csv, baselines.json, scores.csv, figure.png and figure.svg into `out`, all or none. Unreadable
-    training cells are left out with a warning; unreadable test cells count as `evaluate` counts them.
+    Writes baselines.csv, baselines.json, scores.csv, figure.png and figure.svg into `out`, all or none. Unreadable test
+    cells count as `evaluate` counts them; unreadable training cells are a UserError, as in `train`.
     """
-    out, names = Path(out), tuple(only) or tuple(BASELINES)
+    out = Path(out)
+    names = tuple(name for given in only for name in given.split(",")) or tuple(BASELINES)
     files.refuse_existing(out, overwrite)
     for name in names:
         if name not in BASELINES:
             raise UserError(f"no baseline is called {name!r}", "--only", f"use {', '.join(BASELINES)}")
     held = Cohort.read(cohort)
-    parts = {name: read_part(held, name, progress) for name in ("train", "validation")}
+    learned = {name: labelled_rows(held, name) for name in ("train", "validation")}
     rows, left_out = cells_of(held.classes, held, part)
-    claim = claim_of(seen_by(parts, seed), held, rows, part, "bright_field", by)
+    claim = claim_of(seen_by(learned, seed), held, rows, part, "bright_field", by)
+    network = None if bundle is None else _network(bundle, held, rows, part, by)
+    parts = {name: read_whole(held, cells, name, progress) for name, cells in learned.items()}
     drawn, judged = Resampling(resamples, seed), read_rows(held, rows, part, progress)
-    found = _network(bundle, held, rows, part, by, drawn, progress) if bundle is not None else {}
+    found: dict[str, Evaluation] = {}
+    if network is not None:
+        scored = scored_cells(network[0], held, rows, "bright_field", progress)
+        found[NETWORK] = evaluation_of(scored, network[1], held.classes, network[0].threshold, drawn)
     for done, name in enumerate(names):
         if progress is not None:
             progress("fitting baselines", done, len(names), name)
@@ -82,7 +88,7 @@ def baselines(
         found[name] = evaluation_of(scored, claim, held.classes, line, drawn)
     if progress is not None:
         progress("fitting baselines", len(names), len(names))
-    warnings = tuple(dict.fromkeys((*left_out, *_unread(parts), *claim.warnings)))
+    warnings = _warnings(found, claim, left_out)
     record = record_of(found, claim, warnings)
     with files.new_folder(out, overwrite=overwrite) as folder:
         files.write_json(folder / "baselines.json", record)
@@ -92,14 +98,11 @@ def baselines(
     return BaselinesResult(out, found, record, warnings)
 
 
-def _network(
-    bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: str | None, drawn: Resampling, progress: Any
-) -> dict[str, Evaluation]:
+def _network(bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: str | None) -> tuple[Bundle, Claim]:
+    """The bundle and what may be said of it on these cells; a UserError where it doesn't fit, or has seen them."""
     read = Bundle.read(bundle)
-    cells_of(read.classes, cohort, part)  # the same classes?
-    claim = claim_of(read.seen, cohort, rows, part, "bright_field", by)
-    cells = scored_cells(read, cohort, rows, "bright_field", progress)
-    return {NETWORK: evaluation_of(cells, claim, read.classes, read.threshold, drawn)}
+    cells_of(read.classes, cohort, part)
+    return read, claim_of(read.seen, cohort, rows, part, "bright_field", by)
 
 
 def _scored(
@@ -133,8 +136,8 @@ def _logits(model: Model, part: Part) -> np.ndarray:
     return logit
 
 
-def _unread(parts: dict[str, Part]) -> list[str]:
-    lost = {name: int((~part.read).sum()) for name, part in parts.items()}
-    return [
-        f"{plural(n, 'cell')} of the {name} part left out: their images can't be read" for name, n in lost.items() if n
-    ]
+def _warnings(found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once: of the part, of its units, and of the validation cells that the thresholds rest on."""
+    first = next(iter(found.values()))
+    lines = [warning for evaluation in found.values() for warning in evaluation.threshold.warnings]
+    return tuple(dict.fromkeys((*left_out, *claim.warnings, *first.intervals.warnings, *lines)))

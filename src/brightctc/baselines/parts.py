@@ -10,7 +10,7 @@ import polars as pl
 from brightctc.baselines.model import Cells
 from brightctc.bundle import Seen
 from brightctc.cohort import Cohort, read_images
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural, typed
 from brightctc.evaluate.cells import labelled
 
 Progress = Callable[..., None]
@@ -47,13 +47,27 @@ class Part:
         return self.rows["donor_id"].filter(pl.Series(self.read)).to_list()
 
 
-def read_part(cohort: Cohort, part: str, progress: Progress | None) -> Part:
+def labelled_rows(cohort: Cohort, part: str) -> pl.DataFrame:
     """The labelled cells of a part; a UserError where it has none."""
     rows = cohort.part(part)
     rows = rows.filter(pl.Series(labelled(cohort, rows)))
     if rows.is_empty():
         raise UserError(f"the part {part!r} has no labelled cells", cohort.root, "label some, or split again")
-    return read_rows(cohort, rows, part, progress)
+    return rows
+
+
+def read_whole(cohort: Cohort, rows: pl.DataFrame, part: str, progress: Progress | None) -> Part:
+    """`read_rows`, or a UserError where an image can't be read: no network is trained on such a part."""
+    read = read_rows(cohort, rows, part, progress)
+    lost = rows["cell_id"].filter(pl.Series(~read.read))
+    if lost.len():
+        raise UserError(
+            f"{plural(lost.len(), 'image')} of the {part} part can't be read: {next(filter(None, read.errors))}",
+            ", ".join(lost.head(3)),
+            f"{typed('check', cohort.root)} lists them all; mend these files, or leave them out: brightctc import … "
+            f"--where \"cell_id <> '{lost[0]}'\" --overwrite, then split again",
+        )
+    return read
 
 
 def read_rows(cohort: Cohort, rows: pl.DataFrame, part: str, progress: Progress | None) -> Part:
@@ -68,11 +82,11 @@ def read_rows(cohort: Cohort, rows: pl.DataFrame, part: str, progress: Progress 
     return Part(cohort, rows, crops, errors, cohort.pixel_sizes(rows))
 
 
-def seen_by(parts: dict[str, Part], seed: int) -> Seen:
+def seen_by(parts: dict[str, pl.DataFrame], seed: int) -> Seen:
     """The cells and donors of the train and validation parts, as a bundle would know them."""
 
     def column(part: str, name: str) -> list[Any]:
-        rows = parts[part].rows
+        rows = parts[part]
         return rows[name].to_list() if name in rows.columns else []
 
     return Seen.of(

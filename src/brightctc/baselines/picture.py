@@ -25,7 +25,7 @@ NAMES = {
 }
 PANELS = {"roc_auc": "ROC-AUC", "average_precision": "average precision", "f1": "F1"}
 DPI = 300
-WIDTH, ROW, HEAD, FOOT = 7.2, 0.27, 0.95, 0.85  # inches
+WIDTH, ROW, HEAD, FOOT = 7.2, 0.27, 0.95, 0.98  # inches
 
 
 def draw_picture(found: dict[str, Evaluation], folder: Path) -> None:
@@ -59,6 +59,9 @@ def picture_of(found: dict[str, Evaluation]) -> Figure:
         stamp = "; ".join(first.claim.stamps)
         figure.text(1 - 0.3 / WIDTH, (height - 0.52) / height, stamp, ha="right", fontsize=8, fontweight="bold",
                     color=ALARM)  # fmt: skip
+    figure.text(
+        0.3 / WIDTH, 0.5 / height, "dashed: what calling every cell positive reaches", fontsize=6.5, color=MUTED
+    )
     figure.text(0.3 / WIDTH, 0.34 / height, first.meaning, fontsize=6.5, color=MUTED)
     figure.text(0.3 / WIDTH, 0.16 / height, RESEARCH_USE, fontsize=7, fontweight="bold", color=MUTED)
     return figure
@@ -75,6 +78,11 @@ def _panel(axes: Axes, found: dict[str, Evaluation], key: str) -> None:
             axes.plot([figure.low, figure.high], [height, height], color=color, lw=2.4, alpha=0.45)
         axes.plot([figure.value], [height], "o", color=color, ms=4.5)
         style = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "color": MUTED}
+        style["bbox"] = {
+            "boxstyle": "square,pad=0.1",
+            "facecolor": "white",
+            "edgecolor": "none",
+        }  # over the dashed line
         axes.annotate(f"{figure.value:.3f}", (figure.value, height), xytext=(0, 4), **style)
     axes.set(xlim=(0, 1.05), ylim=(-0.6, len(found) - 0.4))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])

@@ -44,7 +44,9 @@ def record_of(found: dict[str, Evaluation], claim: Claim, warnings: tuple[str, .
 def _model_record(name: str, found: dict[str, Evaluation]) -> dict[str, Any]:
     evaluation = found[name]
     counts = evaluation.counts
+    line = evaluation.threshold
     record: dict[str, Any] = {
+        "threshold": line.score if name == NETWORK else line.logit,
         "confusion": {"tp": counts.tp, "fp": counts.fp, "tn": counts.tn, "fn": counts.fn},
         **{figure: evaluation.figures[figure].as_dict() for figure in FIGURES},
     }
@@ -68,7 +70,7 @@ def table_of(record: dict[str, Any]) -> pl.DataFrame:
     """A row a model: each figure, its low and its high end; with a network, its difference to this model."""
     rows = []
     for name, values in record["models"].items():
-        row: dict[str, Any] = {"model": name}
+        row: dict[str, Any] = {"model": name, "threshold": values["threshold"]}
         figures = {figure: values[figure] for figure in FIGURES}
         figures |= {f"network_minus_this_{k}": v for k, v in values.get("network_minus_this", {}).items()}
         for figure, ends in figures.items():
@@ -78,7 +80,10 @@ def table_of(record: dict[str, Any]) -> pl.DataFrame:
 
 
 def scores_of(found: dict[str, Evaluation]) -> pl.DataFrame:
-    """A row a cell: its id and label, and each model's decision value and call; empty where it could not be read."""
+    """A row a cell: id and label, each model's value and call; empty where it could not be read.
+
+    A network's value is its score, from 0 to 1, a baseline's its decision value; each on the scale of its threshold.
+    """
     first = next(iter(found.values()))
     rows = first.cells.rows
     columns = [name for name in ("cell_id", "sample_id", "donor_id", "label") if name in rows.columns]
@@ -86,6 +91,7 @@ def scores_of(found: dict[str, Evaluation]) -> pl.DataFrame:
     for name, evaluation in found.items():
         names = np.where(evaluation.cells.called, evaluation.classes.positive, evaluation.classes.negative)
         unread = evaluation.cells.unread
-        made[name] = pl.Series(evaluation.cells.logit, dtype=pl.Float64, nan_to_null=True)
+        values = evaluation.cells.score if name == NETWORK else evaluation.cells.logit
+        made[name] = pl.Series(values, dtype=pl.Float64, nan_to_null=True)
         made[f"{name}_call"] = pl.Series([None if lost else str(n) for lost, n in zip(unread, names, strict=True)])
     return rows.select(columns).with_columns(series.alias(name) for name, series in made.items())

@@ -2,13 +2,14 @@
 
 from brightctc.bundle.about import About, BundleThreshold, PartCounts, Provenance, ValidationCells
 from brightctc.bundle.card import RESEARCH_USE
-from brightctc.bundle.contract import Contract
+from brightctc.bundle.contract import CONTRACT_FLAGS, Contract
 from brightctc.bundle.crop_measures import CropMeasures, SampleMeasures
 from brightctc.bundle.folder import WITHDRAWN, Bundle
 from brightctc.bundle.seen import Seen
 from brightctc.bundle.writing import BundleParts, choose, with_threshold, write_bundle
 
 __all__ = [
+    "CONTRACT_FLAGS",
     "RESEARCH_USE",
     "WITHDRAWN",
     "About",

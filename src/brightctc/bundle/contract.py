@@ -16,6 +16,15 @@ FEWEST_OUTSIDE = 3  # and no fewer: one cell of four is chance
 _SAME_PIXEL_SIZE = 0.01  # relative; pixel sizes are typed in with two or three digits
 
 
+CONTRACT_FLAGS = {
+    "size_outside": "height or width of the crop outside the 1st to 99th percentile of the training crops",
+    "pixel_size_outside": "another µm per pixel than the training crops",
+    "bit_depth_outside": "another type of pixel, or values above the training crops' bit depth",
+    "intensity_outside": "mean intensity outside the 1st to 99th percentile of the training crops",
+    "contrast_outside": "contrast (sd / mean) outside the 1st to 99th percentile of the training crops",
+}
+
+
 class Range(BaseModel):
     """Smallest and largest usual value: the 1st and 99th percentile of the training crops."""
 
@@ -128,7 +137,7 @@ class Contract(BaseModel):
         unsharp = np.array([self.quality.focus.outside(value) for value in sample.column("focus")])
         if unsharp.mean() > SHARE_OUTSIDE and unsharp.sum() >= FEWEST_OUTSIDE:
             found["focus"] = (
-                f"{unsharp.mean():.0%} of the cells are out of focus (fine structure {self.quality.focus}, which is "
+                f"{unsharp.mean():.0%} of the cells are out of focus (focus {self.quality.focus}, which is "
                 f"rare among {self.quality.cells} training cells)"
             )
         return found

@@ -20,7 +20,8 @@ _FAULTS = {
     "unreadable": (
         "unreadable_file",
         "can't be read",
-        "export or copy these files again; they stay in the count, and an unreadable positive is a missed one",
+        "export or copy these files again, or leave them out with --where when importing; in a test part they stay in "
+        "the count, and an unreadable positive is a missed one",
     ),
     "not_grey": (
         "not_grey",

@@ -14,8 +14,9 @@ from brightctc.measure import QualityLimits
 _SAID: dict[str, tuple[Severity, str, str]] = {
     "no_cell": (
         "warning",
-        "in which nothing stands out from the background",
-        "look at them: an empty crop is no cell; leave them out with --where when importing",
+        "without an outlined cell: nothing stands out from the background",
+        "look at them: a cell that fills its crop can't be outlined (export larger crops); an empty crop is no cell "
+        "(leave it out with --where when importing)",
     ),
     "out_of_focus": (
         "warning",
@@ -55,5 +56,5 @@ def quality_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
         if rows:
             message = f"{plural(len(rows), 'crop')} {words}"
             if flag in shown:
-                message += f" ({limits.figure(flag)} {shown[flag]}; limit learned from {plural(limits.cells, 'cell')})"
+                message += f" ({shown[flag]}; limit learned from {plural(limits.cells, 'cell')})"
             yield found(flag, severity, ids(cohort, rows), message, fix)

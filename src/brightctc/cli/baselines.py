@@ -16,12 +16,12 @@ def command(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="constant, size, intensity, border, hand_features, hog_linear or hog_rbf; may be repeated."),
+        typer.Option(help="constant, size, intensity, border, hand_features, hog_linear, hog_rbf; several by commas."),
     ] = None,
     part: Annotated[str, typer.Option(help="The part to measure on.")] = "test",
     by: Annotated[
         str | None,
-        typer.Option(help="Resample whole donor_id, sample_id or cell_id [default: as the cohort was split]."),
+        typer.Option(help="Resample whole donor_id, sample_id or cell_id (default: as the cohort was split)."),
     ] = None,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and of the bootstrap.")] = 0,
@@ -53,7 +53,7 @@ def command(
     _show(printer, result.record)
     printer.warn(result.warnings)
     printer.say(f"picture: {result.picture}")
-    printer.say(f"figures: {result.folder / 'baselines.csv'}; per cell: scores.csv")
+    printer.say(f"figures: {result.folder / 'baselines.csv'}; per cell: {result.folder / 'scores.csv'}")
     printer.done(result.summary())
 
 
@@ -80,7 +80,7 @@ def _show(printer: Printer, record: dict[str, Any]) -> None:
     ]
     if shown:
         printer.say("")
-        printer.table(["network less …", "ROC-AUC", "average precision"], shown)
+        printer.table(["network minus", "ROC-AUC", "average precision"], shown)
     printer.say("")
 
 

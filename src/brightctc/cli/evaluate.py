@@ -30,7 +30,7 @@ def command(
     channel: Annotated[str, typer.Option(help="bright_field; or dapi: the negative control.")] = "bright_field",
     by: Annotated[
         str | None,
-        typer.Option(help="Resample whole donor_id, sample_id or cell_id [default: as the cohort was split]."),
+        typer.Option(help="Resample whole donor_id, sample_id or cell_id (default: as the cohort was split)."),
     ] = None,
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,

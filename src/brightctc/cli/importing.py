@@ -68,7 +68,7 @@ def command(
             overwrite=overwrite,
             progress=progress,
         )
-    _show(printer, result)
+    _show(printer, result, where)
     printer.done(result.summary())
 
 
@@ -86,7 +86,7 @@ def _constants(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def _show(printer: Printer, result: "ImportResult") -> None:
+def _show(printer: Printer, result: "ImportResult", where: str | None) -> None:
     printer.say(f"{result.cells:,} cells from {result.files:,} image files{_channels(result)}")
     shown = {"samples": result.samples, "donors": result.donors, "with DAPI": result.with_dapi}
     columns = [name for name, n in shown.items() if n]
@@ -106,7 +106,7 @@ def _show(printer: Printer, result: "ImportResult") -> None:
         listed = [f"{value or '(empty)'} {n:,}" for value, n in result.unlabelled_values.items()]
         more = ", …" if len(listed) > _MOST_VALUES else ""
         printer.say(f"unlabelled, by value: {', '.join(listed[:_MOST_VALUES])}{more}")
-    if result.left_out:
+    if where is not None:
         printer.say(f"left out by --where: {result.left_out:,} cells")
     printer.warn(result.warnings)
     printer.say(f"written: {result.cohort}\nnext: {typed('check', result.cohort)}")

@@ -19,9 +19,9 @@ def command(
         typer.Option(help="Folder for a label TIFF a cell: 0 background, 1 cell, 2 nucleus, 3 other objects."),
     ] = None,
     cellprofiler: Annotated[
-        bool, typer.Option("--cellprofiler", help="CellProfiler's features too; slower. Needs brightctc[measure].")
+        bool, typer.Option("--cellprofiler", help="CellProfiler's features too; slower. Needs the extra 'measure'.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes [default: one a core].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: one a core).")] = None,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -52,15 +52,19 @@ def _show(printer: Printer, result: "MeasureResult") -> None:
 
     printer.say(f"{result.table.height:,} cells measured; lengths in {result.unit.replace('um', 'µm')}")
     limits = result.limits.shown()
-    names = [name for name in FLAGS if name in result.flags or name in limits]
-    rows: list[list[object]] = [[name, result.flags.get(name, 0), limits.get(name, "")] for name in names]
-    if rows:
-        of = "all cells" if result.limits_from == "all" else f"the {result.limits_from} part"
-        printer.say(f"flags; their limits were learned from {result.limits.cells:,} outlined cells of {of}:")
-        printer.table(["flag", "cells", "limit"], rows)
+    flagged = result.table.height - result.table["flags"].null_count()
+    printer.say(f"{flagged:,} cells have a flag; flags inform, they change nothing:")
+    for name, words in FLAGS.items():
+        if name in result.flags or name in limits:
+            limit = f" ({limits[name]})" if name in limits else ""
+            printer.say(f"  {name:<20} {result.flags.get(name, 0):>6,}  {words.partition(':')[0]}{limit}")
+    if limits:
+        source = "the whole cohort" if result.limits_from == "all" else f"the {result.limits_from} part"
+        printer.say(f"limits: learned from {result.limits.cells:,} outlined cells of {source}")
     if not limits:
         printer.say(f"too few outlined cells ({result.limits.cells}) to learn limits of focus, centring, size")
     printer.warn(result.warnings)
     printer.say(
-        f"wrote {result.features} and {result.features.with_suffix('.meta.json').name} (what each column means)"
+        f"wrote {result.features} and {result.features.with_suffix('.meta.json').name} (what each column and flag means)"
+    printer.say("next: look at flagged cells; --masks FOLDER writes the outlines as images")
     )

@@ -21,7 +21,7 @@ def command(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of first weights, order and augmentation.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the arithmetic [default: all cores].")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the arithmetic (default: all cores).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads that decode images.")] = None,
     overwrite: Overwrite = False,
     json: Json = False,

@@ -77,9 +77,12 @@ def _decoded(
     present = [path for path in paths if path is not None]
     read: list[np.ndarray] = []
     faults: list[str] = []
+    owners = [cell for cell, path in zip(rows["cell_id"], paths, strict=True) if path is not None]
+    ids: list[str] = []
     for done, (path, image) in enumerate(zip(present, read_images(present, workers), strict=True), start=1):
         if isinstance(image, ImageFault):
             faults.append(f"{path}: {image.detail}")
+            ids.append(owners[done - 1])
         else:
             read.append(image)
         if progress is not None and (done % 100 == 0 or done == len(present)):
@@ -88,7 +91,8 @@ def _decoded(
         raise UserError(
             f"{len(faults)} of {len(present)} {channel} images of the {part} part can't be read",
             "; ".join(faults[:3]),
-            f"{typed('check', cohort.root)} lists them all; mend or remove these cells, then split again",
+            f"{typed('check', cohort.root)} lists them all; mend these files, or leave them out: brightctc import … "
+            f"--where \"cell_id <> '{ids[0]}'\" --overwrite, then split again",
         )
     found = iter(read)
     return [None if path is None else next(found) for path in paths]

@@ -1,5 +1,6 @@
 """The verb `measure`: a cohort → a table of outline, morphology and quality, a row a cell."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,7 +93,11 @@ def measure(
     if held.cells["cell_id"].n_unique() < held.cells.height:
         raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: {typed('check', held.root)}")
     sizes, unit, warnings = _pixel_sizes(held)
-    with files.new_file(features, overwrite=overwrite) as table_file, _mask_folder(masks, overwrite) as folder:
+    with (
+        files.new_file(features, overwrite=overwrite) as table_file,
+        files.new_file(meta_path(features), overwrite=overwrite) as meta_file,
+        _mask_folder(masks, overwrite) as folder,
+    ):
         names = None if folder is None else mask_names(held.cells["cell_id"])
         wanted = [None] * held.cells.height if folder is None or names is None else [folder / name for name in names]
         measured = list(_measured(held, sizes, wanted, with_cellprofiler, workers, progress))
@@ -104,7 +109,8 @@ def measure(
         if unread:
             warnings.append(f"{plural(unread, 'cell')} could not be read; see the column error")
         result = MeasureResult(features, table, unit, dict(flags), limits, source, tuple(warnings))
-        files.write_json(meta_path(features), meta(result.summary(), held.root, masks, table))
+        about = meta(result.summary(), held.root, masks, table)
+        meta_file.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
 
 

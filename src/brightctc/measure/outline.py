@@ -161,7 +161,7 @@ def bodies(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _noise_level(border: np.ndarray) -> float:
     """What the background's activity hardly ever reaches, also where the cell's own rings fill much of the border."""
-    level = min(quantile(border, 0.5) + _NOISE * spread(border), _NOISE * quantile(border, 0.25))
+    level = min(quantile(border, 0.5) + _NOISE * spread(border), _NOISE * quantile(border, 0.1))
     return max(level, _LEAST)
 
 

@@ -26,19 +26,19 @@ _INNER, _OUTER = 1.5, 3.0  # interquartile ranges beyond the quartile: Tukey's (
 
 SEEN = {
     "constant": "one grey value throughout",
-    "saturated": "more than 1 % of the pixels at the greatest value that the bit depth holds",
-    "no_cell": "nothing stands out from the background",
-    "touching_cells": "the object in the middle is made of two or more rounded bodies",
-    "neighbour": "another object of a quarter of the cell's area or more",
+    "saturated": "over 1 % of the pixels at white: at the greatest value that the bit depth holds",
+    "no_cell": "nothing stands out from the background: empty, or a cell that fills the crop and leaves none",
+    "touching_cells": "two or more rounded bodies in the middle",
+    "neighbour": "another object: a quarter of the cell's area or more",
     "debris": "another, smaller object",
     "cut_off": "the crop's border cuts the cell",
 }
 LEARNED = {
     "out_of_focus": "fine structure below the limit",
-    "off_centre": "the cell lies farther from the crop's middle than the limit",
+    "off_centre": "too far from the crop's middle",
     "background_outside": "background level outside the limits",
-    "uneven_background": "the background's tilt is above the limit",
-    "small_object": "the object in the middle is smaller than the limit: debris, perhaps",
+    "uneven_background": "the background is tilted more than the limit",
+    "small_object": "smaller than the limit: debris, perhaps",
 }
 OF_STAIN = {
     "no_nucleus": "there is a DAPI image, and nothing is stained in it where the cell lies",
@@ -54,19 +54,19 @@ class Quality:
 
     focus:      share of the variation in and around the cell that is finer than about 1 px (energy between Gaussians
                 of sd 0.7 and 1 px over that below, the background's own taken off); falls on either side of the focus.
-                NaN without a cell, as off_centre and area.
-    off_centre: distance of the cell's middle from the crop's, over half the shorter side.
+                NaN without a cell, as centre_distance and area.
+    centre_distance: of the cell's middle from the crop's, over half the shorter side.
     background: level of the background, in the crop's own units. tilt: its range over the crop / level.
-    saturated:  share of the pixels at the ceiling of the bit depth.
+    saturated_share: of the pixels at the ceiling of the bit depth.
     area:       of the cell, px².
     seen:       the flags that need no limit, in the order of SEEN.
     """
 
     focus: float
-    off_centre: float
+    centre_distance: float
     background: float
     tilt: float
-    saturated: float
+    saturated_share: float
     area: float
     seen: tuple[str, ...]
 
@@ -85,10 +85,10 @@ class Quality:
         }
         return cls(
             focus=_focus(background, outline.cell) if outline.found else float("nan"),
-            off_centre=_off_centre(outline.cell) if outline.found else float("nan"),
+            centre_distance=_centre_distance(outline.cell) if outline.found else float("nan"),
             background=background.level,
             tilt=background.tilt,
-            saturated=share,
+            saturated_share=share,
             area=float(outline.cell.sum()) if outline.found else float("nan"),
             seen=tuple(name for name, present in found.items() if present),
         )
@@ -121,7 +121,7 @@ class QualityLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     cells: int = Field(ge=0)
     focus: Limits = Limits()
-    off_centre: Limits = Limits()
+    centre_distance: Limits = Limits()
     background: Limits = Limits()
     tilt: Limits = Limits()
     area: Limits = Limits()
@@ -139,7 +139,7 @@ class QualityLimits(BaseModel):
         return cls(
             cells=len(held),
             focus=Limits(low=float(np.exp(faintest))),
-            off_centre=Limits(high=_fences(of["off_centre"], _OUTER, _LEAST)[1]),
+            centre_distance=Limits(high=_fences(of["centre_distance"], _OUTER, _LEAST)[1]),
             background=Limits(low=darkest, high=brightest),
             tilt=Limits(high=_fences(of["tilt"], _OUTER, _LEAST)[1]),
             area=Limits(low=float(np.exp(smallest))),
@@ -150,21 +150,16 @@ class QualityLimits(BaseModel):
         outside = [flag for flag, name in _FIGURES.items() if getattr(self, name).outside(getattr(quality, name))]
         return [*quality.seen, *outside]
 
-    @staticmethod
-    def figure(flag: str) -> str:
-        """The column that a learned flag is judged by."""
-        return _FIGURES[flag]
-
     def shown(self) -> dict[str, str]:
-        """Flag → its limit in words, for those that have one."""
+        """Flag → its limit in words, such as `focus below 0.00114`, for those that have one."""
         named = {flag: getattr(self, name) for flag, name in _FIGURES.items()}
-        units = {"small_object": " px²"}
-        return {flag: f"{limits}{units.get(flag, '')}" for flag, limits in named.items() if limits != Limits()}
+        words = {flag: f"{_FIGURES[flag]} {limits}" for flag, limits in named.items() if limits != Limits()}
+        return {flag: f"{text} px²" if flag == "small_object" else text for flag, text in words.items()}
 
 
 _FIGURES = {
     "out_of_focus": "focus",
-    "off_centre": "off_centre",
+    "off_centre": "centre_distance",
     "background_outside": "background",
     "uneven_background": "tilt",
     "small_object": "area",
@@ -195,7 +190,7 @@ def _focus(background: Background, cell: np.ndarray) -> float:
     return max(energy[0], 0.0) / energy[1] if energy[1] > 0 else 0.0
 
 
-def _off_centre(cell: np.ndarray) -> float:
+def _centre_distance(cell: np.ndarray) -> float:
     down, right = (at.mean() - (side - 1) / 2 for at, side in zip(np.nonzero(cell), cell.shape, strict=True))
     return float(np.hypot(down, right)) / (min(cell.shape) / 2)
 

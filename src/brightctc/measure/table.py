@@ -19,10 +19,10 @@ ENDINGS = (".csv", ".parquet", ".h5ad")
 FLAG_SEPARATOR = ";"
 QUALITY = {
     "focus": "share of the variation in and around the cell that is finer than about 1 px; falls out of focus",
-    "off_centre": "distance of the cell's middle from the crop's, over half the crop's shorter side",
+    "centre_distance": "distance of the cell's middle from the crop's, over half the crop's shorter side",
     "background": "level of the background in the image's own grey levels",
     "tilt": "range of the background over the crop, relative to its level",
-    "saturated": "share of the pixels at the greatest value that the bit depth holds",
+    "saturated_share": "share of the pixels at the greatest value that the bit depth holds",
 }
 
 
@@ -40,7 +40,7 @@ def require_ending(features: Path) -> None:
             f"write e.g. {features.with_suffix('.csv').name}",
         )
     if features.suffix == ".h5ad":
-        _anndata()
+        _anndata(features)
 
 
 def feature_table(
@@ -127,12 +127,12 @@ def _flags(cell: Measured, limits: QualityLimits) -> list[str]:
 
 
 def _numbers(values: Sequence[float | None]) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64, nan_to_null=True, strict=False)
+    return pl.Series(values, dtype=pl.Float64).fill_nan(None)
 
 
 def _write_anndata(table: pl.DataFrame, target: Path) -> None:
     """Features as X (float32, NaN where they can't be told), all else as obs, the dictionary as var."""
-    anndata, pandas = _anndata()
+    anndata, pandas = _anndata(target)
     about = {row["column"]: row for unit in ("um", "px") for row in dictionary(unit)}
     names = [name for name in table.columns if (name in about and name not in QUALITY) or name.startswith(PREFIX)]
     others = table.drop(names).with_columns(pl.col(pl.Null).cast(pl.String))
@@ -144,13 +144,15 @@ def _write_anndata(table: pl.DataFrame, target: Path) -> None:
     anndata.AnnData(X=values, obs=obs, var=var[["group", "unit", "meaning"]]).write_h5ad(target)
 
 
-def _anndata() -> tuple[Any, Any]:
+def _anndata(target: Path) -> tuple[Any, Any]:
     """The packages anndata and pandas, which comes with it."""
     try:
         import anndata  # pyright: ignore[reportMissingImports]
         import pandas
     except ModuleNotFoundError:
         raise UserError(
-            "an AnnData file needs the package anndata", ".h5ad", "pip install 'brightctc[measure]', or write .parquet"
+            "an AnnData file needs the package anndata",
+            target,
+            "pip install 'brightctc[measure]' into an environment of its own, or write .parquet",
         ) from None
     return anndata, pandas

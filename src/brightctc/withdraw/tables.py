@@ -11,7 +11,7 @@ from brightctc import files
 from brightctc.errors import UserError
 
 _OF_SCORES = {"cell_id", "score"}
-_OF_FEATURES = {"cell_id", "flags", "focus", "off_centre"}
+_OF_FEATURES = {"cell_id", "flags", "focus", "centre_distance"}
 
 
 @dataclass(frozen=True)
