@@ -61,10 +61,9 @@ def _show(printer: Printer, result: "MeasureResult") -> None:
     if limits:
         source = "the whole cohort" if result.limits_from == "all" else f"the {result.limits_from} part"
         printer.say(f"limits: learned from {result.limits.cells:,} outlined cells of {source}")
-    if not limits:
+    else:
         printer.say(f"too few outlined cells ({result.limits.cells}) to learn limits of focus, centring, size")
     printer.warn(result.warnings)
-    printer.say(
-        f"wrote {result.features} and {result.features.with_suffix('.meta.json').name} (what each column and flag means)"
+    meta = result.features.with_suffix(".meta.json").name
+    printer.say(f"wrote {result.features} and {meta} (what each column and flag means)")
     printer.say("next: look at flagged cells; --masks FOLDER writes the outlines as images")
-    )
