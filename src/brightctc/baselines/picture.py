@@ -25,7 +25,7 @@ NAMES = {
 }
 PANELS = {"roc_auc": "ROC-AUC", "average_precision": "average precision", "f1": "F1"}
 DPI = 300
-WIDTH, ROW, HEAD, FOOT = 7.2, 0.27, 0.95, 0.98  # inches
+WIDTH, ROW, HEAD, FOOT = 7.2, 0.29, 0.95, 0.98  # inches
 
 
 def draw_picture(found: dict[str, Evaluation], folder: Path) -> None:
@@ -76,14 +76,14 @@ def _panel(axes: Axes, found: dict[str, Evaluation], key: str) -> None:
         color = POSITIVE if name == NETWORK else LINE
         if figure.low is not None and figure.high is not None:
             axes.plot([figure.low, figure.high], [height, height], color=color, lw=2.4, alpha=0.45)
-        axes.plot([figure.value], [height], "o", color=color, ms=4.5)
-        style = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "color": MUTED}
+        axes.plot([figure.value], [height], "o", color=color, ms=4.5, zorder=4)
+        style = {"textcoords": "offset points", "ha": "center", "fontsize": 6, "color": MUTED, "zorder": 3}
         style["bbox"] = {
             "boxstyle": "square,pad=0.1",
             "facecolor": "white",
             "edgecolor": "none",
         }  # over the dashed line
-        axes.annotate(f"{figure.value:.3f}", (figure.value, height), xytext=(0, 4), **style)
+        axes.annotate(f"{figure.value:.3f}", (figure.value, height), xytext=(0, 4.5), **style)
     axes.set(xlim=(0, 1.05), ylim=(-0.6, len(found) - 0.4))
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
     axes.grid(axis="x", color=GRID, lw=0.6)
