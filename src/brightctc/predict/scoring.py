@@ -1,7 +1,6 @@
 """Cells → logits, as a stream in constant memory: shared by predict and evaluate."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from brightctc.bundle import Bundle, CropMeasures
 from brightctc.bundle.runtime import BATCH, Session
 from brightctc.cohort import ImageFault, read_or_fault
+from brightctc.engine import cores
 from brightctc.errors import UserError
 from brightctc.preprocess import Channel
 
@@ -127,7 +127,7 @@ def require_channels(bundle: Bundle, channels: tuple[Channel, ...]) -> None:
 
 def default_workers() -> int:
     """Reading threads: as many as this process may use cores, at most 8."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return min(8, cores())
 
 
 def _stream(cells: _Cells, session: Session, workers: int, embeddings: bool) -> Iterator[Chunk]:
