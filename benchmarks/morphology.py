@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from brightctc import measure
 from brightctc.cohort import Cohort, CohortFile, write_cohort, write_image
-from brightctc.measure import GROUPS, Seen
+from brightctc.measure import GROUPS, OutlinedCrop
 from brightctc.measure.nucleus import nucleus
 from brightctc.metrics import cliffs_delta
 from drawn_optics import dapi_cell, dice, phase_cell
@@ -73,7 +73,7 @@ def outlined() -> list[Outlined]:
             for radius in RADII:
                 for seed in range(SEEDS):
                     crop, true = phase_cell(objective, radius, defocus, seed + 100)
-                    cell = Seen.of(crop).outline.cell
+                    cell = OutlinedCrop.of(crop).outline.cell
                     cells.append(dice(cell, true))
                     ratios.append(float(np.sqrt(cell.sum() / true.sum())))
             nuclei = []

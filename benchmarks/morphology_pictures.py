@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from brightctc import files
 from brightctc.evaluate.panels import STYLE
-from brightctc.measure import Seen
+from brightctc.measure import OutlinedCrop
 from brightctc.measure.nucleus import nucleus
 from drawn_faults import bead, blurred, even, neighbours, pair, round_cell, with_speck
 from drawn_optics import dapi_cell, phase_cell
@@ -29,7 +29,7 @@ def draw_outlines(path: Path) -> None:
             _nucleus(axes[2, column], 3.8, defocus, 11, reach=26)
             axes[0, column].set_title("in focus" if not defocus else f"{defocus:+d} µm", fontsize=8)
         for column, (words, crop) in enumerate(_faults().items()):
-            _show(axes[3, column], crop, Seen.of(crop).outline.cell, None)
+            _show(axes[3, column], crop, OutlinedCrop.of(crop).outline.cell, None)
             axes[3, column].set_title(words, fontsize=7)
         for row, words in enumerate(("bright field, 20×", "bright field, 10×", "DAPI, 20×", "drawn faults")):
             axes[row, 0].set_ylabel(words, fontsize=8)
@@ -43,7 +43,7 @@ def draw_outlines(path: Path) -> None:
 
 def _cell(axes: Axes, objective: str, radius: float, defocus: float, seed: int, reach: int) -> None:
     crop, true = phase_cell(objective, radius, defocus, seed)
-    _show(axes, *_cut(reach, crop, Seen.of(crop).outline.cell, true))
+    _show(axes, *_cut(reach, crop, OutlinedCrop.of(crop).outline.cell, true))
 
 
 def _nucleus(axes: Axes, radius: float, defocus: float, seed: int, reach: int) -> None:

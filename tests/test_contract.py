@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from brightctc.bundle import Contract, CropMeasures, SampleMeasures
+from brightctc.bundle import CONTRACT_FLAGS, Contract, CropMeasures, SampleMeasures
+from brightctc.measure import FLAGS
 from drawn import cell_image
 
 
@@ -84,6 +85,7 @@ def test_an_unusual_crop_is_flagged(
     contract: Contract, crop: Callable[[], np.ndarray], pixel_size: float | None, flags: list[str]
 ) -> None:
     assert contract.flags(crop(), pixel_size) == flags
+    assert set(flags) <= set(CONTRACT_FLAGS) | set(FLAGS)
 
 
 def sample(images: list[np.ndarray], pixel_size: float | None = 0.65) -> SampleMeasures:

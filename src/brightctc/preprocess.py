@@ -118,9 +118,14 @@ class Preparation(BaseModel):
         return centred(resampled(unit, factor), size)
 
 
+def border_width(shape: tuple[int, ...]) -> int:
+    """How wide the border ring of a crop is: one twentieth of the shorter side, at least 1 px."""
+    return max(1, min(shape) // 20)
+
+
 def border_pixels(pixels: np.ndarray) -> np.ndarray:
-    """The outermost ring of a crop, 1-D: one twentieth of the shorter side wide, at least 1 px."""
-    width = max(1, min(pixels.shape) // 20)
+    """The outermost ring of a crop (see border_width), 1-D."""
+    width = border_width(pixels.shape)
     if min(pixels.shape) <= 2 * width:
         return pixels.ravel()
     return np.concatenate(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from brightctc.measure import GROUPS, Seen, measure_cell
+from brightctc.measure import GROUPS, OutlinedCrop, measure_cell
 from brightctc.measure.features import BRIGHT_FIELD, Cell, bright_field_features, features_of
 from brightctc.measure.features.shape import shape_of
 from brightctc.measure.features.texture import cooccurrence
@@ -163,6 +163,6 @@ def test_names_are_told_once_and_each_has_a_meaning() -> None:
     features = features_of(dapi=True)
     assert len({feature.name for feature in features}) == len(features)
     assert all(feature.meaning for feature in features)
-    cell = Seen.of(round_cell()).cell()
+    cell = OutlinedCrop.of(round_cell()).cell()
     for listed, measure in BRIGHT_FIELD.values():
         assert list(measure(cell)) == [feature.name for feature in listed]

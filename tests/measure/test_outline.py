@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brightctc.measure import Seen
+from brightctc.measure import OutlinedCrop
 from brightctc.measure.nucleus import nucleus
 from drawn_faults import bead, even, neighbours, pair, round_cell, tilted, with_speck
 from drawn_optics import dapi_cell, dice, phase_cell
@@ -17,7 +17,7 @@ def median_dice(objective: str, defocus: float) -> float:
     for radius in (3.3, 4.5, 6.0, 7.5):
         for seed in SEEDS:
             crop, true = phase_cell(objective, radius, defocus, seed)
-            found.append(dice(Seen.of(crop).outline.cell, true))
+            found.append(dice(OutlinedCrop.of(crop).outline.cell, true))
     return float(np.median(found))
 
 
@@ -50,13 +50,13 @@ def test_a_drawn_disc_has_its_area_in_every_type_of_pixel(radius: float, bits: s
     inside = np.hypot(x, y) < radius
     unit = 1 - 0.3 * inside + np.random.default_rng(0).normal(0, 0.01, inside.shape)
     crop = (unit * {"uint8": 120, "uint16": 30_000, "float32": 0.4}[bits]).astype(bits)
-    assert Seen.of(crop).outline.cell.sum() == pytest.approx(inside.sum(), rel=0.12)
+    assert OutlinedCrop.of(crop).outline.cell.sum() == pytest.approx(inside.sum(), rel=0.12)
 
 
 @pytest.mark.parametrize("change", [lambda c: c, tilted, lambda c: c // 4], ids=["even light", "tilted light", "dim"])
 def test_light_does_not_move_the_outline(change) -> None:
-    plain = Seen.of(round_cell()).outline.cell
-    assert dice(Seen.of(change(round_cell())).outline.cell, plain) > 0.97
+    plain = OutlinedCrop.of(round_cell()).outline.cell
+    assert dice(OutlinedCrop.of(change(round_cell())).outline.cell, plain) > 0.97
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_light_does_not_move_the_outline(change) -> None:
     ],
 )
 def test_what_lies_in_a_crop(crop: np.ndarray, bodies: int, others: int, specks: int, cut: bool) -> None:
-    found = Seen.of(crop).outline
+    found = OutlinedCrop.of(crop).outline
     assert (found.bodies, found.neighbours, found.specks, found.cut_off) == (bodies, others, specks, cut)
     assert found.found == found.cell.any() == (bodies > 0)
     assert not (found.cell & found.others).any()
@@ -87,20 +87,20 @@ def test_what_lies_in_a_crop(crop: np.ndarray, bodies: int, others: int, specks:
 def test_of_two_touching_cells_the_one_in_the_middle_is_taken() -> None:
     y, x = np.mgrid[:64, :64] - 31.5
     crop = round_cell(64, 9) * 1.0 + round_cell(64, 9, at=(0, 18), seed=1) - 2000
-    found = Seen.of(crop.astype(np.uint16)).outline
+    found = OutlinedCrop.of(crop.astype(np.uint16)).outline
     assert found.bodies == 2
     assert dice(found.cell, np.hypot(y, x) < 9) > 0.85
     assert found.others[31, 49]
 
 
 def test_a_pair_is_taken_whole_where_the_crop_is_centred_between() -> None:
-    cell = Seen.of(pair()).outline.cell
+    cell = OutlinedCrop.of(pair()).outline.cell
     assert cell[:, :20].sum() == pytest.approx(cell[:, 20:].sum(), rel=0.1)
 
 
 @pytest.mark.parametrize("size", [40, 148])
 def test_noise_alone_is_hardly_ever_a_cell(size: int) -> None:
-    assert sum(Seen.of(even(size, seed)).outline.found for seed in range(50)) <= 1
+    assert sum(OutlinedCrop.of(even(size, seed)).outline.found for seed in range(50)) <= 1
 
 
 def test_a_nucleus_without_a_cell_is_found_in_the_whole_crop() -> None:

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from brightctc.measure import FLAGS, Quality, QualityLimits, Seen, measure_cell, saturated_share
+from brightctc.measure import FLAGS, OutlinedCrop, Quality, QualityLimits, measure_cell, saturated_share
 from drawn_faults import bead, blurred, even, neighbours, pair, round_cell, tilted, with_speck
 from drawn_optics import dapi_cell, phase_cell
 
 
 def quality(crop: np.ndarray) -> Quality:
-    return Seen.of(crop).quality
+    return OutlinedCrop.of(crop).quality
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from brightctc.baselines.model import Model, Training, logistic
-from brightctc.measure import Seen
+from brightctc.measure import OutlinedCrop
 from brightctc.measure.morphology import grown
 from brightctc.preprocess import border_pixels
 
@@ -23,7 +23,7 @@ def features(crop: np.ndarray, _pixel: float = 1.0) -> np.ndarray:
     Pixels of the cell and of other objects, and 7 px around them, are left out: a large cell comes near the border and
     would speak through it.
     """
-    outline = Seen.of(crop).outline
+    outline = OutlinedCrop.of(crop).outline
     free = border_pixels(~grown(outline.cell | outline.others, _REACH))
     ring = border_pixels(crop.astype(np.float64))
     step = border_pixels(np.abs(np.gradient(crop.astype(np.float64), axis=1)))

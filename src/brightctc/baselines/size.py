@@ -3,7 +3,7 @@
 import numpy as np
 
 from brightctc.baselines.model import Model, Training, logistic
-from brightctc.measure import Seen
+from brightctc.measure import OutlinedCrop
 from brightctc.measure.features.shape import shape_of
 
 
@@ -17,7 +17,7 @@ def features(crop: np.ndarray, pixel: float = 1.0) -> np.ndarray:
 
     In µm with pixel in µm, else in px; the diameters are 0 where there is no cell.
     """
-    cell = Seen.of(crop).outline.cell
+    cell = OutlinedCrop.of(crop).outline.cell
     diameters = (0.0, 0.0)
     if cell.any():
         shape = shape_of(cell)

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from brightctc.measure import Quality, Seen
+from brightctc.measure import OutlinedCrop, Quality
 from brightctc.preprocess import border_median
 
 RANGES = {
@@ -51,7 +51,7 @@ class CropMeasures:
             background=border_median(crop),
             mean=mean,
             contrast=sd / abs(mean) if mean else 0.0,
-            quality=Seen.of(crop).quality,
+            quality=OutlinedCrop.of(crop).quality,
         )
 
 

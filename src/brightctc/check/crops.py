@@ -14,7 +14,7 @@ from brightctc.check.background import BACKGROUND_FEATURES, background
 from brightctc.cohort.folder import Cohort
 from brightctc.cohort.images import ImageFault, read_or_fault
 from brightctc.engine import mapped
-from brightctc.measure import Quality, Seen, saturated_share
+from brightctc.measure import OutlinedCrop, Quality, saturated_share
 
 CHANNELS = ("bright_field", "dapi")
 _TASK = 32  # cells that a process looks at at a time
@@ -106,7 +106,12 @@ def _look(bright_path: Path | None, dapi_path: Path | None) -> _Look:
     if isinstance(bright, ImageFault):
         return _Look(images)
     pixels = bright.astype(np.float64)
-    told = (background(pixels), fingerprints.thumbnail(pixels), fingerprints.detail(pixels), Seen.of(bright).quality)
+    told = (
+        background(pixels),
+        fingerprints.thumbnail(pixels),
+        fingerprints.detail(pixels),
+        OutlinedCrop.of(bright).quality,
+    )
     return _Look(images, isinstance(dapi, np.ndarray) and same_picture(bright, dapi), told)
 
 

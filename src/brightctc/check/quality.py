@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from brightctc.check.crops import Crops, ids
 from brightctc.check.problems import Problem, Severity, found
 from brightctc.cohort.folder import Cohort
 from brightctc.errors import plural
-from brightctc.measure import QualityLimits
+from brightctc.measure.limits import limits_of
 
 # flag → severity, what is said of so many crops, fix; saturated and constant crops are problems of pixels
 _SAID: dict[str, tuple[Severity, str, str]] = {
@@ -44,11 +42,7 @@ _SAID: dict[str, tuple[Severity, str, str]] = {
 
 def quality_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
     """A problem a flag of `brightctc measure`; limits are learned from the training part where there is one."""
-    part = cohort.cells["part"] if "part" in cohort.cells.columns else None
-    train = (part == "train").fill_null(False).to_numpy() if part is not None else np.zeros(cohort.cells.height, bool)
-    learned = train if train.any() else np.ones(cohort.cells.height, bool)
-    judged = [quality for quality, kept in zip(crops.quality, learned, strict=True) if kept and quality is not None]
-    limits = QualityLimits.learn(judged)
+    limits, _ = limits_of(cohort, crops.quality)
     flags = [() if quality is None else limits.flags(quality) for quality in crops.quality]
     shown = limits.shown()
     for flag, (severity, words, fix) in _SAID.items():

@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 
 from brightctc.measure.morphology import quantile, smoothed
+from brightctc.preprocess import border_width
 
-_RING = 20  # the ring is a twentieth of the shorter side wide, at least 1 px
 _ROUNDS = 2  # of the fit after the first, each without what lay more than 3 sd from the former
 _MAD = 1.4826  # sd of normal values over their median absolute deviation
 
@@ -52,7 +52,7 @@ class Background:
 
 def ring_of(shape: tuple[int, ...]) -> np.ndarray:
     """bool (h, w): the outermost pixels of a crop."""
-    width = max(1, min(shape) // _RING)
+    width = border_width(shape)
     ring = np.ones(shape, bool)
     ring[width:-width, width:-width] = False
     return ring

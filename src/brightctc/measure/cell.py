@@ -34,7 +34,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Seen:
+class OutlinedCrop:
     """A bright-field crop with its background and outline, as every measurement starts from them."""
 
     crop: np.ndarray
@@ -70,7 +70,7 @@ def measure_cell(
     pixel_size_um: lengths are in µm where it is given, else in px. masks: keep the label image.
     with_cellprofiler: CellProfiler's own features too, in px (needs the extra `measure`).
     """
-    seen, pixel = Seen.of(bright_field), pixel_size_um or 1.0
+    seen, pixel = OutlinedCrop.of(bright_field), pixel_size_um or 1.0
     features: dict[str, float] = {}
     if seen.outline.found:
         features |= bright_field_features(seen.cell(pixel))

@@ -16,9 +16,10 @@ from brightctc.engine import mapped
 from brightctc.errors import UserError, plural, typed
 from brightctc.measure import cellprofiler
 from brightctc.measure.cell import Measured, measure_cell
+from brightctc.measure.limits import limits_of
 from brightctc.measure.masks import mask_names
 from brightctc.measure.quality import QualityLimits
-from brightctc.measure.table import feature_table, meta, meta_path, require_ending, write_table
+from brightctc.measure.table import FLAG_SEPARATOR, feature_table, meta, meta_path, require_ending, write_table
 
 Progress = Callable[..., None]
 _TASK = 16  # cells that a process measures at a time
@@ -101,10 +102,10 @@ def measure(
         names = None if folder is None else mask_names(held.cells["cell_id"])
         wanted = [None] * held.cells.height if folder is None or names is None else [folder / name for name in names]
         measured = list(_measured(held, sizes, wanted, with_cellprofiler, workers, progress))
-        limits, source = _limits(held, measured)
+        limits, source = limits_of(held, [cell.quality for cell in measured])
         table = feature_table(held.cells, measured, limits, unit, names)
         write_table(table, table_file)
-        flags = Counter(flag for flags in table["flags"].drop_nulls() for flag in flags.split(";"))
+        flags = Counter(flag for flags in table["flags"].drop_nulls() for flag in flags.split(FLAG_SEPARATOR))
         unread = sum(cell.error is not None for cell in measured)
         if unread:
             warnings.append(f"{plural(unread, 'cell')} could not be read; see the column error")
@@ -166,14 +167,6 @@ def _measured_files(
         mask.parent.mkdir(parents=True, exist_ok=True)
         write_image(mask, found.labels)
     return replace(found, labels=None)
-
-
-def _limits(cohort: Cohort, measured: list[Measured]) -> tuple[QualityLimits, str]:
-    """Limits, and the part they were learned from: never from cells that figures are measured on."""
-    part = "train" if "part" in cohort.cells.columns and (cohort.cells["part"] == "train").any() else None
-    chosen = [True] * len(measured) if part is None else (cohort.cells["part"] == part).fill_null(False).to_list()
-    qualities = [cell.quality for cell, kept in zip(measured, chosen, strict=True) if kept and cell.quality is not None]
-    return QualityLimits.learn(qualities), part or "all"
 
 
 def _pixel_sizes(cohort: Cohort) -> tuple[list[float | None], str, list[str]]:

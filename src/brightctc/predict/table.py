@@ -9,11 +9,11 @@ import polars as pl
 
 from brightctc.cohort import Classes
 from brightctc.errors import UserError
+from brightctc.measure.table import FLAG_SEPARATOR
 
 META_VERSION = 1
 COLUMNS = ("cell_id", "sample_id", "bright_field", "score", "call", "rank", "flags", "error")
 ENDINGS = (".csv", ".parquet")
-FLAG_SEPARATOR = ";"
 _SLICE = 100_000  # rows of text held in memory at a time
 
 
