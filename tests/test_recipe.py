@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from brightctc.errors import UserError
-from brightctc.recipe import WAYS, Recipe, built_in, known_keys, read_recipe
+from brightctc.recipe import WAYS, Recipe, built_in, read_recipe
+from brightctc.settings import known_keys
 
 
 def test_the_paper_recipe_is_the_papers():
@@ -104,5 +105,5 @@ def test_known_keys_are_those_of_a_whole_recipe():
     settable = {
         f"{section}.{name}" for section, values in written.items() if isinstance(values, dict) for name in values
     }
-    assert settable <= set(known_keys())
+    assert settable <= set(known_keys(Recipe))
     assert {"none", "mix", "channel"} <= set(WAYS)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brightctc.measure import measure
     from brightctc.predict import predict
     from brightctc.recipe import Recipe, read_recipe
+    from brightctc.simulate import simulate
     from brightctc.withdraw import withdraw
 
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "measure": "measure",
     "predict": "predict",
     "read_recipe": "recipe",
+    "simulate": "simulate",
     "split": "cohort",
     "train": "learn",
     "withdraw": "withdraw",
@@ -53,6 +55,7 @@ __all__ = [
     "measure",
     "predict",
     "read_recipe",
+    "simulate",
     "split",
     "train",
     "withdraw",

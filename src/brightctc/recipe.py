@@ -1,26 +1,20 @@
 """Every choice of a training except the seed, as frozen models, one YAML file and `--set section.name=value`."""
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from brightctc import files
 from brightctc.errors import UserError
+from brightctc.settings import Section, changed, validated
 
 FORMAT_VERSION = 1
-
-
-class Section(BaseModel):
-    """Base of every settings model: unknown names are errors, and nothing changes after construction."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Backbone(Section):
@@ -179,66 +173,7 @@ def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recip
     if not isinstance(values, dict):
         raise UserError("a recipe is a mapping of sections", name_or_file, "write e.g. 'train:' with settings below it")
     for setting in settings:
-        _apply(values, setting)
-    return validated(values, f"{name_or_file} with --set" if settings else name_or_file)
-
-
-def validated(values: dict[str, Any], where: object = "recipe") -> Recipe:
-    """Build a Recipe from plain values; every fault becomes one UserError that names the setting."""
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        faults, fixes = [], []
-        for fault in error.errors():
-            key = ".".join(str(step) for step in fault["loc"] if str(step) not in WAYS)
-            if fault["type"] == "extra_forbidden":
-                faults.append(f"unknown setting {key!r}")
-                fixes.append(f"did you mean {_nearest(key)!r}?")
-            else:
-                faults.append(f"{key}: {fault['msg']}".removeprefix(": "))
-        raise UserError("; ".join(faults), where, " ".join(fixes) or "correct the setting") from None
-
-
-def known_keys() -> list[str]:
-    """Every settable key, dotted: `backbone.name`, `train.epochs`, …"""
-    keys = []
-    for section, field in Recipe.model_fields.items():
-        if section == "dapi":
-            names = {name for model in get_args(get_args(Dapi)[0]) for name in model.model_fields}
-            keys += [f"dapi.{name}" for name in sorted(names)]
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            keys += [f"{section}.{name}" for name in field.annotation.model_fields]
-    return keys
-
-
-def _apply(values: dict[str, Any], setting: str) -> None:
-    key, equals, text = setting.partition("=")
-    section, dot, name = key.strip().partition(".")
-    if not equals or not dot or "." in name:
-        raise UserError(f"{setting!r} is not a setting", "--set", "write --set section.name=value, e.g. train.epochs=5")
-    if key.strip() not in known_keys():
-        raise UserError(f"unknown setting {key.strip()!r}", "--set", f"did you mean {_nearest(key)!r}?")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = text
-    if isinstance(value, str):
-        value = _number(value)
-    if key.strip() == "dapi.way":
-        values["dapi"] = {"way": value if value is not None else "none"}  # the former way's settings don't carry over
-    else:
-        values.setdefault(section, {})[name] = value
-
-
-def _nearest(key: str) -> str:
-    """The known key, or section, that is most like this one."""
-    known = known_keys() if "." in key else list(Recipe.model_fields)
-    return difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-
-
-def _number(text: str) -> float | str:
-    """YAML 1.1 reads 1e-7 as text; a person means the number."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        if setting.partition("=")[0].strip() == "dapi.way":
+            values.pop("dapi", None)  # the former way's settings don't carry over
+        values = changed(values, [setting], Recipe)
+    return validated(Recipe, values, f"{name_or_file} with --set" if settings else name_or_file)

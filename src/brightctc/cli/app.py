@@ -10,6 +10,7 @@ from brightctc.errors import UserError
 
 # command → its module in brightctc.cli; modules import their library inside the command, so that --help is quick
 COMMANDS = {
+    "simulate": "simulate",
     "import": "importing",
     "check": "check",
     "split": "split",
