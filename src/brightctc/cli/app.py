@@ -10,6 +10,7 @@ from brightctc.errors import UserError
 
 # command → its module in brightctc.cli; modules import their library inside the command, so that --help is quick
 COMMANDS = {
+    "demo": "demo",
     "simulate": "simulate",
     "import": "importing",
     "check": "check",
@@ -18,6 +19,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "baselines": "baselines",
     "predict": "predict",
+    "report": "report",
     "measure": "measure",
     "withdraw": "withdraw",
     "doctor": "doctor",

@@ -30,6 +30,7 @@ def command(
     volunteers: Annotated[int | None, typer.Option(metavar="N", help="Donors of the spiked blood (8).")] = None,
     patients: Annotated[int | None, typer.Option(metavar="N", help="Donors of the CTCs (13).")] = None,
     others: Annotated[int | None, typer.Option(metavar="N", help="Ghosts, debris: without a label (0).")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Before sample and donor ids, so that two exports differ.")] = None,
     class_difference: Annotated[
         bool, typer.Option(help="With no difference, tumour cells are drawn as leukocytes: a negative control.")
     ] = True,
@@ -63,7 +64,7 @@ def command(
     counts = {
         "line_cells": line_cells, "spiked_leukocytes": spiked_leukocytes, "patient_ctcs": patient_ctcs,
         "leukocytes_per_ctc": leukocytes_per_ctc, "volunteers": volunteers, "patients": patients, "others": others,
-        "class_difference": None if class_difference else False,
+        "prefix": prefix, "class_difference": None if class_difference else False,
     }  # fmt: skip
     chosen = chosen_settings(
         file=settings,

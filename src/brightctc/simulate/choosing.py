@@ -8,7 +8,7 @@ from brightctc import files
 from brightctc.errors import UserError
 from brightctc.settings import changed, validated
 from brightctc.simulate.people import cells_of, scaled
-from brightctc.simulate.settings import OBJECTIVES, Cohort, Settings
+from brightctc.simulate.settings import OBJECTIVES, Settings
 
 
 def chosen_settings(
@@ -65,7 +65,3 @@ def _sized(settings: Settings, scale: float | None, cells: int | None) -> Settin
         raise UserError(f"a scale of {scale:g} makes no cohort", "--scale", "give a number above 0, such as 0.3")
     values = scaled(settings, scale).model_dump()
     return validated(Settings, values, "--scale" if cells is None else "--cells")
-
-
-COUNTS = tuple(name for name in Cohort.model_fields if name not in ("class_difference", "blood_volume_ml"))
-"""The counts of `Cohort`, each of which is an option of the command."""

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import next_fast_len
 
 from brightctc.simulate.anatomy import cell_body, neighbour_body
 from brightctc.simulate.camera import exposed
 from brightctc.simulate.draws import SceneDraw
 from brightctc.simulate.instrument import Setting, illumination
 from brightctc.simulate.matter import EVERYTHING, Grid, Matter, matter_of
-from brightctc.simulate.optics import blurred_stack, bright_field, pixels
+from brightctc.simulate.optics import blurred_stack, bright_field, pixels, quick_side
 from brightctc.simulate.settings import Optics, Settings
 from brightctc.simulate.sites import Site
 
@@ -65,7 +64,7 @@ def at_site(optics: Optics, site: Site) -> Optics:
 def _with_margin(size: int) -> int:
     """The crop's side with a margin: even on both sides, and quick to transform."""
     wide = size + 2 * MARGIN
-    while (wide - size) % 2 or next_fast_len(wide) != wide:
+    while (wide - size) % 2 or quick_side(wide) != wide:
         wide += 1
     return wide
 
@@ -110,7 +109,7 @@ def _glow(matter: Matter, grid: Grid, optics: Optics, focus: float) -> np.ndarra
     middles = (np.arange(slices) + 0.5) / slices * 2 * DEPTH_UM - DEPTH_UM
     return blurred_stack(
         matter.stain,
-        focus - middles,
+        (focus - middles).tolist(),
         grid.step,
         wavelength=optics.dapi_wavelength_um,
         medium=optics.medium,

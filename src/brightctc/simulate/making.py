@@ -77,7 +77,7 @@ def _label(cell: CellPlan, settings: Settings, pixel: float) -> dict[str, Any]:
         "cancer_type": CANCER if tumour or sample.line is None else None,
         "site": sample.site,
         "instrument": f"made-{sample.site}",
-        "cartridge_id": sample.sample_id.replace("S", "K"),
+        "cartridge_id": f"K-{sample.sample_id}",
         "x": cell.place[0] * PITCH_UM,
         "y": (CAGES - 1 - cell.place[1]) * PITCH_UM,
         "pixel_size_um": round(pixel, 6),

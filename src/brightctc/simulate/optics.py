@@ -6,8 +6,9 @@ Lengths in µm, frequencies per µm. A positive z of the focal plane lies behind
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ def bright_field(
 ) -> np.ndarray:
     """Intensity relative to that without an object: float32 (m, m) over the width of the object's n points.
 
+    Formula: Σ_s |F⁻¹{P H_z F[t e^(2πi s x)]}|² / Σ_s |P(s)|² over the points s of the condenser's disc (Abbe).
     delay, absorbance: (slabs, n, n), optical path (µm) and absorbance; one slab: a thin object; more: multislice, slabs
     `thickness` µm apart in the order of the light. focus: µm from the object's middle to the plane in focus. The
     object is taken as periodic, so its edges should be empty. m is as small as the image's highest frequency, twice
@@ -41,7 +43,7 @@ def bright_field(
     through = np.exp(2j * math.pi / wavelength * delay - absorbance / 2).astype(np.complex64)
     passed = min(math.ceil(min(aperture, medium) / wavelength * width), (side - 1) // 2)  # highest wave that passes
     block = np.arange(-passed, passed + 1)
-    small = int(fft.next_fast_len(4 * passed + 2))
+    small = quick_side(4 * passed + 2)
     last = focus - thickness * (slabs - 1) / 2  # from the last slab to the plane in focus
     phase = last * _propagator(side, step, wavelength, medium)
     pupil = (_pupil(side, step, wavelength, medium, aperture) * np.exp(1j * phase))[np.ix_(block, block)]
@@ -49,7 +51,9 @@ def bright_field(
     spectrum = _waves(through[0]) if slabs == 1 else None
     image = np.zeros((small, small), np.float32)
     field = np.zeros((small, small), np.complex64)
+    seen = 0.0  # source points that the objective sees
     for row, column in source_points(points, condenser / wavelength, width):
+        seen += np.abs(pupil[passed + row, passed + column]) ** 2 if max(abs(row), abs(column)) <= passed else 0
         if spectrum is not None:  # a tilted wave through a thin object is the object's spectrum, shifted
             tilted = spectrum[np.ix_((block - row) % side, (block - column) % side)]
         else:
@@ -57,7 +61,7 @@ def bright_field(
         field[np.ix_(block, block)] = tilted * pupil
         wave = _sum_of_waves(field)
         image += wave.real**2 + wave.imag**2
-    return image * np.float32((small / side) ** 4 / points)  # the inverse transform divides by its number of points
+    return image * np.float32((small / side) ** 4 / seen)  # the inverse transform divides by its number of points
 
 
 def source_points(points: int, radius: float, width: float) -> list[tuple[int, int]]:
@@ -72,7 +76,7 @@ def source_points(points: int, radius: float, width: float) -> list[tuple[int, i
 
 
 def blurred_stack(
-    stack: np.ndarray, heights: Sequence[float], step: float, *, wavelength: float, medium: float, aperture: float
+    stack: np.ndarray, heights: Iterable[float], step: float, *, wavelength: float, medium: float, aperture: float
 ) -> np.ndarray:
     """Widefield fluorescence: each slice of `stack` (slices, n, n) blurred as seen `heights` µm out of focus, summed.
 
@@ -126,6 +130,12 @@ def _sum_of_waves(spectrum: np.ndarray) -> NDArray[np.complex64]:
 
 def _real_waves(image: np.ndarray) -> NDArray[np.complex64]:
     return np.asarray(fft.rfft2(image))
+
+
+def quick_side(side: int) -> int:
+    """The least number of points, `side` or more, that transforms quickly."""
+    found: Any = fft.next_fast_len(side)
+    return int(found)
 
 
 def _through_slabs(through: np.ndarray, between: np.ndarray, tilt: tuple[int, int]) -> np.ndarray:

@@ -96,8 +96,9 @@ def plan(settings: Settings, seed: int) -> list[CellPlan]:
     white = [*_shared(cohort.spiked_leukocytes, len(spiked)), *_shared(of_patients, len(patients))]
     others = _shared(cohort.others, len(samples))
     cells = []
+    before = cohort.prefix
     for number, (donor, line) in enumerate(samples):
-        sample = Sample(f"S{1 + number:02d}", donor, sites[donor], line)
+        sample = Sample(f"{before}S{1 + number:02d}", f"{before}{donor}", sites[donor], line)
         kinds = _kinds(sample, tumour[number], white[number], others[number], settings, rng)
         places = rng.choice(CAGES * CAGES, len(kinds), replace=len(kinds) > CAGES * CAGES)
         for at, (index, place) in enumerate(zip(rng.permutation(len(kinds)), places, strict=True), start=1):

@@ -23,6 +23,7 @@ class Cohort(Section):
     volunteers: int = prior(8, "choice", "donors of the spiked blood", ge=1, le=100_000)
     patients: int = prior(13, "choice", "donors of the CTCs", ge=1, le=100_000)
     others: int = prior(0, "choice", "objects of neither class: ghosts, debris; without a label", ge=0, le=10_000_000)
+    prefix: str = prior("", "choice", "before sample and donor ids, so that two exports differ", pattern=r"^\w{0,20}$")
     class_difference: bool = prior(True, "choice", "false: tumour cells are drawn as leukocytes; a negative control")
     blood_volume_ml: float = prior(7.5, "choice", "ml of blood a sample", gt=0, le=1000)
 
@@ -76,7 +77,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 class Camera(Section):
     """From light to grey levels (EMVA 1288, linear)."""
 
-    full_well: float = prior(18_000, "S", "electrons that a pixel holds", gt=0)
+    full_well: float = prior(18_000.0, "S", "electrons that a pixel holds", gt=0)
     read_noise: float = prior(6.0, "S", "electrons, standard deviation", ge=0)
     offset: float = prior(100.0, "S", "grey levels without light", ge=0)
     bits: int = prior(12, "S", "of the camera; files have 16", ge=8, le=16)

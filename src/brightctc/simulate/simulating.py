@@ -73,6 +73,7 @@ def simulate(
     settings, out = settings or Settings(), Path(out)
     if seed < 0:
         raise UserError("a seed is 0 or more", "--seed", "such as 0")
+    files.refuse_other_things(out, "truth.csv", overwrite)
     for target in filter(None, (out, masks, picture)):
         files.refuse_existing(Path(target), overwrite)
     cells = plan(settings, seed)
