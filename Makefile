@@ -28,8 +28,8 @@ $(DOCS_READY): $(READY)
 	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[docs]'
 	@touch $@
 
-demo: $(READY) ## the whole way on drawn cells, from images to a ranked list
-	$(BIN)/python examples/demo.py
+demo: $(READY) ## the whole way on made cells, from images to reports, in build/demo
+	$(BIN)/brightctc demo build/demo --overwrite
 
 test: $(READY) ## all tests
 	$(ONE_THREAD) $(OFFLINE) $(BIN)/python -m pytest -n 2 --dist worksteal

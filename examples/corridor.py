@@ -1,7 +1,7 @@
 """The whole way in Python, for notebooks: import → check → split → train → evaluate → predict.
 
     python examples/corridor.py EXPORT LABELS NEW_SAMPLE WORK     your own folders
-    python examples/corridor.py                                   cells drawn for the purpose
+    python examples/corridor.py                                   cells made for the purpose
 
 EXPORT and NEW_SAMPLE hold one image per cell and channel, named as PATTERN says; LABELS is a table with the columns
 sample_id, cell_id, label, and better donor_id too. WORK is a new folder for what comes out.
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import polars as pl
 
-from brightctc import check, evaluate, import_export, predict, split, train
+from brightctc import check, evaluate, import_export, predict, simulate, split, train
+from brightctc.simulate import chosen_settings
 
 PATTERN = "{sample_id}/{cell_id}_{channel}.tif"
 
@@ -66,17 +67,12 @@ def corridor(inputs: Inputs, work: Path, settings: Sequence[str] = ()) -> pl.Dat
     return predict(run / "bundle", inputs.new_sample, work / "scores.csv").table
 
 
-def drawn(folder: Path, cells: int = 180) -> Inputs:
-    """A small export, its labels and a new sample, drawn; nobody's cells."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
-    from drawn import draw_export
-
-    export = draw_export(folder / "export", cells=cells)
-    new = draw_export(folder / "new_sample", cells=60, donors=2, positive_share=0.1, dapi=False, seed=1)
-    new.table.unlink()
-    for number, sample in enumerate(sorted(new.folder.iterdir()), start=1):
-        sample.rename(new.folder / f"new{number}")
-    return Inputs(export.folder, export.table.rename(folder / "labels.csv"), new.folder)
+def made(folder: Path, cells: int = 300) -> Inputs:
+    """An export, its labels and the blinded sample of a new patient, made from physics; nobody's cells."""
+    simulate(folder / "export", settings=chosen_settings(cells=cells))
+    new = {"line_cells": 0, "spiked_leukocytes": 0, "patients": 1, "patient_ctcs": 6, "prefix": "N"}
+    simulate(folder / "new_sample", settings=chosen_settings(counts=new), seed=1, dapi=False, blind=True)
+    return Inputs(folder / "export", folder / "export" / "labels.csv", folder / "new_sample")
 
 
 if __name__ == "__main__":
@@ -85,4 +81,4 @@ if __name__ == "__main__":
         print(corridor(Inputs(export, labels, new_sample), work).sort("rank").head(10))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            print(corridor(drawn(Path(folder)), Path(folder)).sort("rank").head(10))
+            print(corridor(made(Path(folder)), Path(folder) / "work").sort("rank").head(10))

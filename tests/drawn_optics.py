@@ -1,14 +1,15 @@
-"""Cells whose outline is known, imaged by the physics of bright field: partially coherent light through a phase object.
-
-The intensity is the sum over points of the condenser of what a coherent wave from each gives (Abbe); a cell is a
-rounded body of higher refractive index with an inner texture, so it shows as rims, rings and a lens, never as a disc.
-"""
+"""Cells whose outline is known, imaged by the physics of `brightctc simulate`, one parameter at a time."""
 
 import numpy as np
-from scipy import ndimage
 
-WAVELENGTH, MEDIUM = 0.55, 1.335  # µm; refractive index
+from brightctc.simulate.anatomy import bumps
+from brightctc.simulate.matter import EVERYTHING, Grid, Matter, matter_of
+from brightctc.simulate.optics import blurred_stack, bright_field, pixels
+from brightctc.simulate.shapes import Body, Compartment, Ellipsoid
+
+WAVELENGTH, STAIN_WAVELENGTH, MEDIUM = 0.55, 0.461, 1.335  # µm; refractive index
 OBJECTIVES = {"10x": (0.28, 0.14, 0.645, 3), "20x": (0.45, 0.25, 0.3225, 2)}  # NA, condenser NA, µm/px, oversampling
+SLICES = 9
 
 
 def phase_cell(
@@ -20,13 +21,20 @@ def phase_cell(
     """
     rng = np.random.default_rng(seed)
     aperture, condenser, pixel, fine = OBJECTIVES[objective]
-    step, side = pixel / fine, size * fine
-    phase, inside = _cell(side, step, radius, rng)
-    image = _binned(_bright_field(phase, step, defocus, aperture, condenser), fine)
+    x, y = rng.normal(0, 1, 2)
+    turn, stretch = rng.uniform(0, np.pi), np.exp(rng.normal(0, 0.06))
+    outline = Ellipsoid(x, y, radius * stretch, radius / stretch, radius, turn, bumps(0.02, rng))
+    inner = Ellipsoid(x + 0.1 * radius, y, 0.65 * radius, 0.65 * radius, 0.65 * radius)
+    cell = Compartment((outline,), rng.uniform(0.02, 0.04), texture=0.004, texture_um=0.8)
+    matter = _matter(Body((cell, Compartment((inner,), -0.005, parent=0))), size, pixel, fine, rng)
+    image = bright_field(
+        matter.delay, matter.absorbance, pixel / fine, wavelength=WAVELENGTH, medium=MEDIUM, aperture=aperture,
+        condenser=condenser, points=48, focus=defocus,
+    )  # fmt: skip
     y, x = np.mgrid[:size, :size] / size - 0.5
-    level = 2000 * image * (1 + 0.05 * (x * rng.normal() + y * rng.normal()))
+    level = 2000 * pixels(image, size, fine) * (1 + 0.05 * (x * rng.normal() + y * rng.normal()))
     level += rng.normal(0, 2000 * noise, level.shape)
-    return np.clip(level, 0, 65535).astype(np.uint16), _binned(inside.astype(float), fine) > 0.5
+    return np.clip(level, 0, 65535).astype(np.uint16), _at_pixels(matter.masks, fine) > 0
 
 
 def dapi_cell(
@@ -38,18 +46,19 @@ def dapi_cell(
     """
     rng = np.random.default_rng(seed)
     aperture, _, pixel, fine = OBJECTIVES[objective]
-    step, side = pixel / fine, size * fine
-    y, x = (np.mgrid[:side, :side] - (side - 1) / 2) * step
     stretch, whole = np.exp(rng.normal(0, 0.1)), radius / 0.65
-    shape = (x / stretch) ** 2 + (y * stretch) ** 2
-    texture = 1 + 0.2 * _field(side, 0.5 / step, rng)
-    image = np.zeros((side, side))
-    for z in np.linspace(-whole, whole, 9):
-        stained = 20 * texture * (shape + z**2 < radius**2) + 0.8 * (x**2 + y**2 + z**2 < whole**2)
-        image += _blurred(stained, step, z + defocus, aperture) * whole * 2 / 9
-    counts = rng.poisson(5 * np.clip(_binned(image, fine), 0, None) + 5) + rng.normal(100, 3, (size, size))
-    cell = x**2 + y**2 < whole**2
-    return np.clip(counts, 0, 65535).astype(np.uint16), _half(shape < radius**2, fine), _half(cell, fine)
+    cell = Compartment((Ellipsoid(0, 0, whole, whole, whole),), 0.03, dna=0.8)
+    inside = Compartment((Ellipsoid(0, 0, radius * stretch, radius / stretch, radius),), 0, parent=0, dna=20.0)
+    edges = np.linspace(-whole, whole, SLICES + 1)
+    matter = _matter(Body((cell, inside)), size, pixel, fine, rng, tuple(edges))
+    heights = defocus - (edges[1:] + edges[:-1]) / 2
+    glow = blurred_stack(
+        matter.stain, heights.tolist(), pixel / fine, wavelength=STAIN_WAVELENGTH, medium=MEDIUM, aperture=aperture
+    )
+    light = np.clip(pixels(glow, size, fine), 0, None)
+    counts = rng.poisson(5 * light + 5) + rng.normal(100, 3, (size, size))
+    masks = _at_pixels(matter.masks, fine)
+    return np.clip(counts, 0, 65535).astype(np.uint16), masks == 2, masks > 0
 
 
 def dice(found: np.ndarray, true: np.ndarray) -> float:
@@ -57,59 +66,17 @@ def dice(found: np.ndarray, true: np.ndarray) -> float:
     return 2 * float((found & true).sum()) / max(1, int(found.sum() + true.sum()))
 
 
-def _cell(side: int, step: float, radius: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Phase in radian and inside: a wobbly ellipsoid of textured index with a slightly lighter nucleus."""
-    y, x = (np.mgrid[:side, :side] - (side - 1) / 2) * step - rng.normal(0, 1, 2)[:, None, None]
-    turn, stretch = rng.uniform(0, np.pi), np.exp(rng.normal(0, 0.06))
-    along = (x * np.cos(turn) + y * np.sin(turn)) / (radius * stretch)
-    across = (y * np.cos(turn) - x * np.sin(turn)) / (radius / stretch)
-    angle = np.arctan2(across, along)
-    wobble = 1 + sum(rng.normal(0, 0.02) * np.cos(n * angle + rng.uniform(0, 6)) for n in (2, 3, 4, 5))
-    relative = np.hypot(along, across) / wobble
-    height = 2 * radius * np.sqrt(np.clip(1 - relative**2, 0, None))
-    index = rng.uniform(0.02, 0.04) * (1 + 0.12 * _field(side, 0.6 / step, rng))
-    nucleus = 2 * radius * 0.65 * np.sqrt(np.clip(1 - (np.hypot(along - 0.1, across) / 0.65) ** 2, 0, None))
-    return 2 * np.pi / WAVELENGTH * (index * height - 0.005 * nucleus), relative < 1
+def _matter(
+    body: Body,
+    size: int,
+    pixel: float,
+    fine: int,
+    rng: np.random.Generator,
+    stain_edges: tuple[float, ...] = EVERYTHING,
+) -> Matter:
+    return matter_of(Grid(size * fine, pixel / fine), [body], [], EVERYTHING, stain_edges, rng)
 
 
-def _bright_field(phase: np.ndarray, step: float, defocus: float, aperture: float, condenser: float) -> np.ndarray:
-    """Intensity over that without an object: float64 of the same shape. 16 source points in a sunflower pattern."""
-    side = len(phase)
-    frequency = np.fft.fftfreq(side, step)
-    square = frequency[:, None] ** 2 + frequency**2
-    pupil = _propagated(square, defocus) * (square <= (aperture / WAVELENGTH) ** 2)
-    spectrum = np.fft.fft2(np.exp(1j * phase))
-    number = np.arange(16)
-    distance, angle = condenser / WAVELENGTH * np.sqrt((number + 0.5) / 16), number * np.pi * (3 - np.sqrt(5))
-    image = np.zeros(phase.shape)
-    for down, right in zip(distance * np.sin(angle), distance * np.cos(angle), strict=True):
-        shifted = np.roll(spectrum, (round(down * side * step), round(right * side * step)), (0, 1))
-        image += np.abs(np.fft.ifft2(shifted * pupil)) ** 2
-    return image / 16
-
-
-def _blurred(image: np.ndarray, step: float, defocus: float, aperture: float) -> np.ndarray:
-    frequency = np.fft.fftfreq(len(image), step)
-    square = frequency[:, None] ** 2 + frequency**2
-    pupil = _propagated(square, defocus) * (square <= (aperture / 0.461) ** 2)
-    spread = np.abs(np.fft.ifft2(pupil)) ** 2
-    return np.fft.ifft2(np.fft.fft2(image) * np.fft.fft2(spread / spread.sum())).real
-
-
-def _propagated(square: np.ndarray, distance: float) -> np.ndarray:
-    axial = np.sqrt(np.clip((MEDIUM / WAVELENGTH) ** 2 - square, 0, None))
-    return np.exp(2j * np.pi * distance * (axial - MEDIUM / WAVELENGTH))
-
-
-def _field(side: int, width: float, rng: np.random.Generator) -> np.ndarray:
-    field = ndimage.gaussian_filter(rng.normal(size=(side, side)), width)
-    return field / field.std()
-
-
-def _binned(image: np.ndarray, fine: int) -> np.ndarray:
-    size = len(image) // fine
-    return image.reshape(size, fine, size, fine).mean(axis=(1, 3))
-
-
-def _half(mask: np.ndarray, fine: int) -> np.ndarray:
-    return _binned(mask.astype(float), fine) > 0.5
+def _at_pixels(masks: np.ndarray, fine: int) -> np.ndarray:
+    """The mask at the middle of each pixel."""
+    return masks[fine // 2 :: fine, fine // 2 :: fine]
