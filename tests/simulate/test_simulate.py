@@ -139,6 +139,13 @@ def test_another_site_takes_the_same_cells_otherwise(tmp_path):
     assert set(both["dim"].labels["site"]) == {"dim"}
 
 
+def test_objects_of_neither_class_lie_in_samples_that_hold_cells():
+    cells = plan(few(others=6, line_cells=0, spiked_leukocytes=0, patients=1, prefix="N"), 0)
+    assert {(cell.sample.sample_id, cell.sample.donor_id) for cell in cells} == {("NS01", "NP01")}
+    alone = plan(few(others=6, line_cells=0, spiked_leukocytes=0, patient_ctcs=0), 0)
+    assert {cell.label for cell in alone} == {None}
+
+
 def test_sites_take_donors_in_turn():
     cells = plan(chosen_settings(sites=["reference,dim", "sharp"]), 0)
     sites = {cell.sample.donor_id: cell.sample.site for cell in cells}

@@ -82,24 +82,26 @@ class CellPlan:
         return float(np.random.default_rng([seed, _LIGHT, site]).uniform(0, 2 * np.pi))
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What a sample is to hold."""
+
+    donor: str
+    line: str | None
+    tumour: int
+    white: int
+
+
 def plan(settings: Settings, seed: int) -> list[CellPlan]:
-    """Every cell, sample by sample; within a sample the order says nothing about the class."""
-    cohort = settings.cohort
+    """Every cell, sample by sample; within a sample the order says nothing about the class. No sample is empty."""
     rng = np.random.default_rng([seed, _WHO])
-    spiked = [(f"V{1 + number // 2:02d}", LINES[number % 2]) for number in range(2 * cohort.volunteers)]
-    patients = [f"P{1 + number:02d}" for number in range(cohort.patients)]
-    donors = [f"V{1 + number:02d}" for number in range(cohort.volunteers)] + patients
-    sites = {donor: settings.sites.use[number % len(settings.sites.use)] for number, donor in enumerate(donors)}
-    samples = [(donor, line) for donor, line in spiked] + [(donor, None) for donor in patients]
-    tumour = [*_shared(cohort.line_cells, len(spiked)), *_uneven(cohort.patient_ctcs, len(patients), rng)]
-    of_patients = round(cohort.patient_ctcs * cohort.leukocytes_per_ctc)
-    white = [*_shared(cohort.spiked_leukocytes, len(spiked)), *_shared(of_patients, len(patients))]
-    others = _shared(cohort.others, len(samples))
+    prefix, sites = settings.cohort.prefix, _sites(settings)
+    samples = [held for held in _holdings(settings, rng) if held.tumour + held.white] or _nobodys(settings)
+    others = _shared(settings.cohort.others, len(samples))
     cells = []
-    before = cohort.prefix
-    for number, (donor, line) in enumerate(samples):
-        sample = Sample(f"{before}S{1 + number:02d}", f"{before}{donor}", sites[donor], line)
-        kinds = _kinds(sample, tumour[number], white[number], others[number], settings, rng)
+    for number, (held, objects) in enumerate(zip(samples, others, strict=True)):
+        sample = Sample(f"{prefix}S{1 + number:02d}", f"{prefix}{held.donor}", sites[held.donor], held.line)
+        kinds = _kinds(held, objects, settings, rng)
         places = rng.choice(CAGES * CAGES, len(kinds), replace=len(kinds) > CAGES * CAGES)
         for at, (index, place) in enumerate(zip(rng.permutation(len(kinds)), places, strict=True), start=1):
             kind, is_tumour = kinds[index]
@@ -107,15 +109,49 @@ def plan(settings: Settings, seed: int) -> list[CellPlan]:
     return cells
 
 
-def _kinds(
-    sample: Sample, tumour: int, white: int, others: int, settings: Settings, rng: np.random.Generator
-) -> list[tuple[str, bool]]:
+def _holdings(settings: Settings, rng: np.random.Generator) -> list[_Held]:
+    """Two samples a volunteer, one with each line; one sample a patient."""
+    cohort = settings.cohort
+    spiked, patients = _volunteers(settings), _patients(settings)
+    lines = _shared(cohort.line_cells, 2 * len(spiked))
+    white = _shared(cohort.spiked_leukocytes, 2 * len(spiked))
+    ctcs = _uneven(cohort.patient_ctcs, len(patients), rng)
+    of_patients = _shared(round(cohort.patient_ctcs * cohort.leukocytes_per_ctc), len(patients))
+    with_lines = [
+        _Held(donor, line, lines[2 * number + which], white[2 * number + which])
+        for number, donor in enumerate(spiked)
+        for which, line in enumerate(LINES)
+    ]
+    return with_lines + [_Held(donor, None, ctcs[n], of_patients[n]) for n, donor in enumerate(patients)]
+
+
+def _nobodys(settings: Settings) -> list[_Held]:
+    """Where there are objects of neither class alone: the patients' samples."""
+    return [_Held(donor, None, 0, 0) for donor in _patients(settings)]
+
+
+def _sites(settings: Settings) -> dict[str, str]:
+    """Donor → site, in turn, volunteers and patients alike."""
+    use = settings.sites.use
+    donors = _volunteers(settings) + _patients(settings)
+    return {donor: use[number % len(use)] for number, donor in enumerate(donors)}
+
+
+def _volunteers(settings: Settings) -> list[str]:
+    return [f"V{1 + number:02d}" for number in range(settings.cohort.volunteers)]
+
+
+def _patients(settings: Settings) -> list[str]:
+    return [f"P{1 + number:02d}" for number in range(settings.cohort.patients)]
+
+
+def _kinds(held: _Held, others: int, settings: Settings, rng: np.random.Generator) -> list[tuple[str, bool]]:
     """What a sample holds: kind, and whether it is a tumour cell."""
-    like = sample.line or "patient_ctc"
-    made: list[tuple[str, bool]] = []
-    for _ in range(tumour):
-        made.append((like if settings.cohort.class_difference else leukocyte(settings.kinds, rng), True))
-    made += [(leukocyte(settings.kinds, rng), False) for _ in range(white)]
+    like = held.line or "patient_ctc"
+    made = [
+        (like if settings.cohort.class_difference else leukocyte(settings.kinds, rng), True) for _ in range(held.tumour)
+    ]
+    made += [(leukocyte(settings.kinds, rng), False) for _ in range(held.white)]
     return made + [(str(rng.choice(OBJECTS)), False) for _ in range(others)]
 
 
