@@ -12,6 +12,7 @@ import typer
 from brightctc.cli.console import Overwrite, Printer
 from brightctc.errors import UserError
 
+PROGRAM = [sys.executable, "-m", "brightctc"]
 PATTERN = "--pattern '{sample_id}/{cell_id}_{channel}.tif' --bright-field BF"
 STEPS = (
     (
@@ -67,7 +68,7 @@ def command(
     for number, (meaning, words) in enumerate(STEPS, start=1):
         line = words.replace("{seed}", str(seed))
         printer.say(f"\n{number}/{len(STEPS)} {meaning}\n$ brightctc {line}")
-        done = subprocess.run([sys.executable, "-m", "brightctc", *shlex.split(line)], cwd=out, check=False)
+        done = subprocess.run([*PROGRAM, *shlex.split(line)], cwd=out, check=False)
         if done.returncode:
             raise UserError(
                 f"step {number} of the demo ended with an error (above)", f"brightctc {line}", "see the error's own fix"

@@ -9,6 +9,16 @@ from brightctc.simulate.priors import prior
 
 LEUKOCYTES = ("lymphocyte", "monocyte", "granulocyte")
 LINES = ("a549", "calu3")
+SOURCES: dict[str, dict[str, str]] = {
+    "lymphocyte": {"diameter_um": "D", "index": "M", "nucleus_ratio": "M"},
+    "monocyte": {"diameter_um": "G", "index": "M", "nucleus_ratio": "G", "granules": "G", "granule_index": "G"},
+    "granulocyte": {"diameter_um": "G", "index": "M", "nucleus_index": "G", "nucleus_ratio": "D", "granules": "S"},
+    "a549": {"diameter_um": "S2", "index": "M", "nucleus_ratio": "D"},
+    "calu3": {"diameter_um": "G", "index": "M", "nucleus_ratio": "G", "granule_index": "G"},
+    "patient_ctc": {"diameter_um": "G", "index": "M", "nucleus_ratio": "G", "granule_index": "G"},
+}
+"""Kind → setting → tag, where it isn't that of the setting in general. Leukocytes are larger than their published
+medians, since enrichment by size leaves the larger ones."""
 
 
 class Kind(Section):

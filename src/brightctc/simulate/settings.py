@@ -6,7 +6,7 @@ import yaml
 from pydantic import model_validator
 
 from brightctc.settings import Section
-from brightctc.simulate.kinds import Kinds
+from brightctc.simulate.kinds import SOURCES, Kinds
 from brightctc.simulate.priors import prior, tag_of
 from brightctc.simulate.sites import Sites
 
@@ -109,17 +109,18 @@ class Settings(Section):
 
     def to_yaml(self) -> str:
         """Every setting with its tag and meaning as a comment; `read_settings` reads it back."""
-        return "\n".join([f"format_version: {FORMAT_VERSION}", *_lines(self, "")]) + "\n"
+        return "\n".join([f"format_version: {FORMAT_VERSION}", *_lines(self, "", {})]) + "\n"
 
 
-def _lines(section: Section, indent: str) -> list[str]:
+def _lines(section: Section, indent: str, tags: dict[str, str]) -> list[str]:
+    """YAML with comments. tags: of settings whose tag isn't that of the field."""
     lines = []
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, Section):
-            lines += [f"{indent}{name}:", *_lines(value, indent + "  ")]
+            lines += [f"{indent}{name}:", *_lines(value, indent + "  ", SOURCES.get(name, {}))]
         elif name != "format_version":
             plain = list(value) if isinstance(value, tuple) else value
             text = yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
-            lines.append(f"{indent}{name}: {text}  # [{tag_of(field)}] {field.description}")
+            lines.append(f"{indent}{name}: {text}  # [{tags.get(name, tag_of(field))}] {field.description}")
     return lines

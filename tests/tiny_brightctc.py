@@ -1,0 +1,60 @@
+"""The command line with everything made small: what tests run in place of `brightctc` when they try documents.
+
+    python tests/tiny_brightctc.py train cohort run …
+
+Trainings take seconds, made cells are few, what exists is replaced; a command's words are otherwise as they stand.
+"""
+
+import sys
+from typing import Any
+
+import typer
+
+TINY_TRAINING = ["train.epochs=2", "train.batch_size=16", "preprocess.size=32", "backbone.views=1"]
+TINY_COUNTS = {"line-cells": 48, "spiked-leukocytes": 48, "patient-ctcs": 13}
+
+
+def tiny(words: list[str]) -> list[str]:
+    """A command's words with what makes it small."""
+    command = words[0]
+    further: list[str] = []
+    if command == "train":
+        further = [part for setting in TINY_TRAINING for part in ("--set", setting)]
+        if "paper" in words:  # its ImageNet weights are nowhere but on the network
+            further += [
+                "--set",
+                "backbone.weights=none",
+                "--set",
+                "backbone.name=resnet18",
+                "--set",
+                "augment.copies=1",
+            ]
+    if command == "simulate":
+        further = ["--set", "optics.source_points=4"]
+        for name, most in TINY_COUNTS.items():
+            given = int(words[words.index(f"--{name}") + 1]) if f"--{name}" in words else most
+            further += ["--set", f"cohort.{name.replace('-', '_')}={min(given, most)}"]
+    overwrites = any("--overwrite" in option.opts for option in _options(command)) and "--resume" not in words
+    return [*words, *further, *(["--overwrite"] if overwrites and "--overwrite" not in words else [])]
+
+
+def _options(command: str) -> list[Any]:
+    from brightctc.cli.app import app
+
+    group: Any = typer.main.get_command(app)
+    return group.commands[command].params if command in group.commands else []
+
+
+def shrink_demo() -> None:
+    """The demo's steps run this file in place of brightctc."""
+    from brightctc.cli import demo
+
+    demo.PROGRAM = [sys.executable, __file__]
+
+
+if __name__ == "__main__":
+    from brightctc.cli import main
+
+    shrink_demo()
+    sys.argv = ["brightctc", *(tiny(sys.argv[1:]) if len(sys.argv) > 1 else [])]
+    main()
