@@ -11,7 +11,7 @@ DOCS_READY := $(VENV)/.docs-ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 OFFLINE := HF_HUB_OFFLINE=1
 
-.PHONY: help install demo test lint bench bench-jurkat bench-morphology bench-throughput docs clean
+.PHONY: help install demo test lint bench bench-jurkat bench-morphology bench-made-cells bench-throughput docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -40,13 +40,16 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache
 
-bench: bench-jurkat bench-morphology bench-throughput ## all benchmarks; they write docs/results/
+bench: bench-jurkat bench-morphology bench-made-cells bench-throughput ## all benchmarks; they write docs/results/
 
 bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
 	$(BIN)/python benchmarks/jurkat.py
 
 bench-morphology: $(READY) ## real cells: what separates the classes, baselines beside the network; outlines, speed
 	$(BIN)/python benchmarks/morphology.py
+
+bench-made-cells: $(READY) ## made cells: speed, exactness, what tells the classes apart, outlines
+	$(BIN)/python benchmarks/made_cells.py
 
 bench-throughput: $(READY) ## training throughput beside a plain PyTorch data set
 	$(BIN)/python benchmarks/throughput.py
