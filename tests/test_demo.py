@@ -23,7 +23,8 @@ def test_it_shows_every_command_and_ends_with_where_to_look(tmp_path, monkeypatc
     verbs = [line.split()[2] for line in shown]
     assert len(shown) == len(demo.STEPS)
     assert verbs == [
-        "simulate", "simulate", "import", "check", "split", "train", "train", "evaluate", "predict", "report", "report"
+        "simulate", "simulate", "import", "check", "split", "train", "train", "evaluate", "import", "predict",
+        "report", "report",
     ]  # fmt: skip
     assert "--seed 7" in shown[0]
     end = words[words.index("look at") :]

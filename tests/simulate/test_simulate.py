@@ -72,6 +72,8 @@ def test_who_gave_what(made):
     assert set(cells.filter(pl.col("origin") == "patient")["donor_id"]) == {"P01", "P02"}
     assert cells.group_by("sample_id").agg(pl.col("cell_id").n_unique() == pl.len())["cell_id"].all()
     assert cells["pixel_size_um"].unique().to_list() == [0.345]
+    assert cells.select("sample_id", "x", "y").n_unique() == cells.height
+    assert cells["y"].n_unique() > 3
 
 
 def test_an_instruments_id_says_nothing_about_the_class():

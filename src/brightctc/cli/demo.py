@@ -38,7 +38,11 @@ STEPS = (
     ("train", "train cohort run-0 --seed 0"),
     ("train once more: how much is chance?", "train cohort run-1 --seed 1"),
     ("measure on the patients' cells, by bright field alone", "evaluate run-0/bundle cohort patients"),
-    ("score the blinded sample", "predict run-0/bundle new_sample scores.csv"),
+    (
+        "the blinded sample's cells, with the pixel size that its table tells",
+        f"import new_sample new {PATTERN} --table new_sample/labels.csv",
+    ),
+    ("score them", "predict run-0/bundle new scores.csv"),
     ("a report of both trainings, beside simpler models", "report run-0 run-1 report.html"),
     ("a report of the new sample", "report scores.csv new_sample.html"),
 )

@@ -11,10 +11,7 @@ from brightctc.errors import plural, typed
 if TYPE_CHECKING:
     from brightctc.simulate import SimulateResult
 
-IMPORT = (
-    "--pattern {sample_id}/{cell_id}_{channel}.tif --bright-field BF%s --label label "
-    "--positive CTC --negative leukocyte --table"
-)
+PATTERN = "{sample_id}/{cell_id}_{channel}.tif"
 
 
 def command(
@@ -98,8 +95,10 @@ def _show(printer: Printer, result: "SimulateResult", blind: bool, dapi: bool) -
         printer.table(["statistic", *groups, "what it is"], rows)
     files = "labels.csv, truth.csv (what was drawn), settings.yaml (with where each number is from)"
     printer.say(f"wrote {result.folder}: {files}")
+    known = () if blind else ("--label", "label", "--positive", "CTC", "--negative", "leukocyte")
+    words = ("--pattern", PATTERN, "--bright-field", "BF", *(("--dapi", "DAPI") if dapi else ()), *known)
+    cohort = "new" if blind else "cohort"
+    table = result.folder / "labels.csv"
+    printer.say(f"next: {typed('import', result.folder, cohort, *words, '--table', table)}")
     if blind:
-        printer.say(f"next: {typed('predict', 'BUNDLE', result.folder, 'scores.csv')}")
-        return
-    words = (IMPORT % (" --dapi DAPI" if dapi else "")).split()
-    printer.say(f"next: {typed('import', result.folder, 'cohort', *words, result.folder / 'labels.csv')}")
+        printer.say(f"then: {typed('predict', 'BUNDLE', cohort, 'scores.csv')}")
