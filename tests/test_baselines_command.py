@@ -125,7 +125,7 @@ def test_unreadable_training_cells_are_refused_as_in_train(tmp_path: Path) -> No
     assert "--where \"cell_id <> '" in str(told.value.fix)
 
 
-def test_the_command_prints_a_table_and_json(cohort: Path, tmp_path: Path) -> None:
+def test_the_command_prints_a_table_and_json(cohort: Path, result: BaselinesResult, tmp_path: Path) -> None:
     command = ["baselines", str(cohort), str(tmp_path / "out"), "--only", "size,constant"]
     done = CliRunner().invoke(app, [*command, "--resamples", "50", "--beside", str(cohort.parent / "bundle")])
     assert done.exit_code == 0, done.output

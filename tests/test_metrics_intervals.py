@@ -292,7 +292,7 @@ def test_differences_are_of_pairs_in_the_same_resamples() -> None:
     positive = np.arange(200) < 60
     logit = rng.normal(size=200) + 2 * positive
     better, worse = (Scored(each, each > 1, 1 / (1 + np.exp(-each))) for each in (logit, logit + rng.normal(size=200)))
-    found = differences(positive, better, worse, ("roc_auc", "f1"), resamples=300)
+    found = differences(positive, [better], [worse], ("roc_auc", "f1"), resamples=300)
     members = np.arange(200)
     drawn = [resampled_figures(positive, [each], members, 300, 0)["roc_auc"] for each in (better, worse)]
     assert found["roc_auc"].value == pytest.approx(
@@ -300,7 +300,7 @@ def test_differences_are_of_pairs_in_the_same_resamples() -> None:
     )
     low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975), method="nearest")
     assert (found["roc_auc"].low, found["roc_auc"].high) == (low, high)
-    same = differences(positive, better, better, ("roc_auc",), resamples=50)["roc_auc"]
+    same = differences(positive, [better], [better], ("roc_auc",), resamples=50)["roc_auc"]
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
@@ -308,6 +308,6 @@ def test_differences_of_few_donors_have_no_interval() -> None:
     positive = np.arange(40) % 2 == 0
     scored = Scored(np.arange(40.0), np.arange(40) > 20, np.linspace(0, 1, 40))
     donors = [f"D{index % 4}" for index in range(40)]
-    found = differences(positive, scored, scored, ("roc_auc",), unit="donor", groups=donors, resamples=20)
+    found = differences(positive, [scored], [scored], ("roc_auc",), unit="donor", groups=donors, resamples=20)
     assert (found["roc_auc"].low, found["roc_auc"].high) == (None, None)
     assert "only 2 donor(s)" in (found["roc_auc"].reason or "")

@@ -280,6 +280,7 @@ def test_a_run_is_not_overwritten_and_not_mixed_up(cohort, tmp_path):
     assert (run / "result.json").read_bytes() == before
     train(cohort, run, settings=TINY, threads=1, seed=1, overwrite=True)
     assert (run / "result.json").read_bytes() != before
+    assert files.read_json(run / "environment.json")["cohort"] == str(cohort.resolve())
 
 
 def test_a_run_of_a_withdrawn_donor_does_not_go_on(cohort, tmp_path):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from brightctc.measure import measure
     from brightctc.predict import predict
     from brightctc.recipe import Recipe, read_recipe
+    from brightctc.report import report
     from brightctc.simulate import simulate
     from brightctc.withdraw import withdraw
 
@@ -37,6 +38,7 @@ _HOMES = {
     "measure": "measure",
     "predict": "predict",
     "read_recipe": "recipe",
+    "report": "report",
     "simulate": "simulate",
     "split": "cohort",
     "train": "learn",
@@ -55,6 +57,7 @@ __all__ = [
     "measure",
     "predict",
     "read_recipe",
+    "report",
     "simulate",
     "split",
     "train",

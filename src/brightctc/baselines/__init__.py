@@ -6,6 +6,7 @@ Each is fitted on training crops of the bright field; nothing else is learned fr
 
 from brightctc.baselines.comparing import BaselinesResult, baselines
 from brightctc.baselines.fitting import BASELINES, fit
+from brightctc.baselines.measuring import Exam, measured
 from brightctc.baselines.model import Cells, Model, threshold
 
-__all__ = ["BASELINES", "BaselinesResult", "Cells", "Model", "baselines", "fit", "threshold"]
+__all__ = ["BASELINES", "BaselinesResult", "Cells", "Exam", "Model", "baselines", "fit", "measured", "threshold"]

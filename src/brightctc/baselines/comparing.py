@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from brightctc import files
-from brightctc.baselines.fitting import BASELINES, fit
-from brightctc.baselines.model import Model, threshold
-from brightctc.baselines.parts import Part, labelled_rows, read_rows, read_whole, seen_by
+from brightctc.baselines.fitting import BASELINES
+from brightctc.baselines.measuring import Exam, measured
 from brightctc.baselines.picture import draw_picture
 from brightctc.baselines.record import NETWORK, record_of, scores_of, table_of
-from brightctc.bundle import Bundle, BundleThreshold
+from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
-from brightctc.evaluate.cells import ScoredCells, cells_of, labelled, scored_cells
+from brightctc.evaluate.cells import cells_of, scored_cells
 from brightctc.evaluate.claim import Claim, claim_of
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 
@@ -71,23 +69,16 @@ def baselines(
         if name not in BASELINES:
             raise UserError(f"no baseline is called {name!r}", "--only", f"use {', '.join(BASELINES)}")
     held = Cohort.read(cohort)
-    learned = {name: labelled_rows(held, name) for name in ("train", "validation")}
     rows, left_out = cells_of(held.classes, held, part)
-    claim = claim_of(seen_by(learned, seed), held, rows, part, "bright_field", by)
+    exam = Exam.of(held, rows, part, by, seed)
     network = None if bundle is None else _network(bundle, held, rows, part, by)
-    parts = {name: read_whole(held, cells, name, progress) for name, cells in learned.items()}
-    drawn, judged = Resampling(resamples, seed), read_rows(held, rows, part, progress)
+    drawn = Resampling(resamples, seed)
     found: dict[str, Evaluation] = {}
     if network is not None:
         scored = scored_cells(network[0], held, rows, "bright_field", progress)
         found[NETWORK] = evaluation_of(scored, network[1], held.classes, network[0].threshold, drawn)
-    for done, name in enumerate(names):
-        if progress is not None:
-            progress("fitting baselines", done, len(names), name)
-        scored, line = _scored(name, held, parts, judged, seed)
-        found[name] = evaluation_of(scored, claim, held.classes, line, drawn)
-    if progress is not None:
-        progress("fitting baselines", len(names), len(names))
+    found |= measured(names, exam, drawn, progress)
+    claim = exam.claim
     warnings = _warnings(found, claim, left_out)
     record = record_of(found, claim, warnings)
     with files.new_folder(out, overwrite=overwrite) as folder:
@@ -103,37 +94,6 @@ def _network(bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: st
     read = Bundle.read(bundle)
     cells_of(read.classes, cohort, part)
     return read, claim_of(read.seen, cohort, rows, part, "bright_field", by)
-
-
-def _scored(
-    name: str, cohort: Cohort, parts: dict[str, Part], judged: Part, seed: int
-) -> tuple[ScoredCells, BundleThreshold]:
-    """The cells of the judged part, scored and called by one baseline."""
-    train, validation = parts["train"], parts["validation"]
-    model = fit(name, train.cells(), train.positive(), seed=seed, donors=train.donors())
-    line = threshold(model, validation.cells(), validation.positive())
-    logit = _logits(model, judged)
-    score = 0.5 * (1 + np.tanh(logit / 2))
-    scored = ScoredCells(
-        rows=judged.rows,
-        positive=cohort.positive(judged.rows).fill_null(False).to_numpy(),
-        labelled=labelled(cohort, judged.rows),
-        logit=logit,
-        score=score,
-        called=logit >= line.logit,
-        error=judged.errors,
-        flags=[()] * judged.rows.height,
-        warnings=(),
-    )
-    return scored, BundleThreshold(policy=line.policy, logit=line.logit, score=line.score, warnings=line.warnings)
-
-
-def _logits(model: Model, part: Part) -> np.ndarray:
-    """float64 (n,): decision values; NaN where unreadable."""
-    logit = np.full(part.rows.height, np.nan)
-    if part.read.any():
-        logit[part.read] = model.score(part.cells())
-    return logit
 
 
 def _warnings(found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...]) -> tuple[str, ...]:

@@ -54,8 +54,8 @@ def _model_record(name: str, found: dict[str, Evaluation]) -> dict[str, Any]:
         network = found[NETWORK]
         found_differences = differences(
             network.positive,
-            network.scored,
-            evaluation.scored,
+            [network.scored],
+            [evaluation.scored],
             COMPARED,
             unit=evaluation.claim.unit,
             groups=evaluation.members,

@@ -6,6 +6,7 @@ from brightctc.bundle.contract import CONTRACT_FLAGS, Contract
 from brightctc.bundle.crop_measures import CropMeasures, SampleMeasures
 from brightctc.bundle.folder import WITHDRAWN, Bundle
 from brightctc.bundle.seen import Seen
+from brightctc.bundle.shown import Shown
 from brightctc.bundle.writing import BundleParts, choose, with_threshold, write_bundle
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Provenance",
     "SampleMeasures",
     "Seen",
+    "Shown",
     "ValidationCells",
     "choose",
     "with_threshold",

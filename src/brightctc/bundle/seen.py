@@ -44,14 +44,11 @@ class Seen:
         """Hash the ids; donors may repeat and may be None (unknown: left out)."""
         cells = {"train": set(train_cells), "validation": set(validation_cells)}
         donors = {"train": _known(train_donors), "validation": _known(validation_donors)}
-        salt = hashlib.blake2b(str(seed).encode(), digest_size=16)
-        for identifier in sorted(set().union(*cells.values())):
-            salt.update(b"\0" + identifier.encode())
-        key = salt.hexdigest()
+        key = salt_of(set().union(*cells.values()), seed)
         return cls(
             key,
-            {part: frozenset(_hash(key, "cell", i) for i in cells[part]) for part in _PARTS},
-            {part: frozenset(_hash(key, "donor", i) for i in donors[part]) for part in _PARTS},
+            {part: frozenset(salted_hash(key, "cell", i) for i in cells[part]) for part in _PARTS},
+            {part: frozenset(salted_hash(key, "donor", i) for i in donors[part]) for part in _PARTS},
         )
 
     @classmethod
@@ -76,11 +73,11 @@ class Seen:
 
     def part_of_cell(self, cell_id: str) -> SeenPart | None:
         """The part this cell was in, or None where the bundle has not seen it."""
-        return self._part(self.cells, _hash(self.salt, "cell", cell_id))
+        return self._part(self.cells, salted_hash(self.salt, "cell", cell_id))
 
     def part_of_donor(self, donor_id: str | None) -> SeenPart | None:
         """The part this donor was in (train where in both), or None; an unknown donor was not seen."""
-        return None if donor_id is None else self._part(self.donors, _hash(self.salt, "donor", donor_id))
+        return None if donor_id is None else self._part(self.donors, salted_hash(self.salt, "donor", donor_id))
 
     def has_cell(self, cell_id: str) -> bool:
         """Was this cell in the training or validation part?"""
@@ -105,7 +102,16 @@ class Seen:
         return next((part for part in _PARTS if wanted in hashes[part]), None)
 
 
-def _hash(salt: str, kind: str, identifier: str) -> str:
+def salt_of(identifiers: Iterable[str], seed: int = 0) -> str:
+    """32 hex digits that depend on the ids and the seed alone, in any order."""
+    salt = hashlib.blake2b(str(seed).encode(), digest_size=16)
+    for identifier in sorted(identifiers):
+        salt.update(b"\0" + identifier.encode())
+    return salt.hexdigest()
+
+
+def salted_hash(salt: str, kind: str, identifier: str) -> str:
+    """20 hex digits. kind: `cell` or `donor`, whose equal ids have unequal hashes."""
     # 80 bits: a million cells asked of a million hashes meet by chance less than once in 10^11 runs
     return hashlib.blake2b(
         identifier.encode(), key=bytes.fromhex(salt), person=kind.encode(), digest_size=10

@@ -15,6 +15,7 @@ _WHAT_HAPPENS = {
     "scores": "rows are removed",
     "features": "rows are removed",
     "evaluation": "rows are removed; its figures are marked",
+    "report": "deleted: write it again without these cells",
     "bundle": "marked: predict and evaluate refuse it",
     "run": "marked",
     "cohort": "rows are removed",
@@ -28,7 +29,7 @@ def command(
     remove: Annotated[bool, typer.Option("--remove", help="Do it; without, it is only listed.")] = False,
     json: Json = False,
 ) -> None:
-    """List which cohorts, runs, bundles, evaluations, scores and features hold a donor; with --remove, take them out.
+    """List which cohorts, runs, bundles, evaluations, reports, scores, features hold a donor; --remove takes them out.
 
     Rows and copied images are removed, original images outside a cohort never. What has learned from these cells or
     counted them is marked by a file WITHDRAWN.json. Databases and archives are not searched.
@@ -70,7 +71,7 @@ def _row(result: "WithdrawResult", holding: "Holding", remove: bool) -> list[obj
     if holding.kind == "run" and not holding.certain:
         what = "stopped before its bundle was written: can't tell"
     if holding.images:
-        made = "masks" if holding.kind == "features" else "copied images"
+        made = {"features": "masks", "report": "PDF"}.get(holding.kind, "copied images")
         what += f", {len(holding.images):,} {made} deleted"
     why = next((why for place, why in result.failed if place is holding), None)
     if remove and why is not None:

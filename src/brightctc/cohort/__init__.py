@@ -10,6 +10,7 @@ from brightctc.cohort.folder import (
     write_cohort,
     write_split,
 )
+from brightctc.cohort.identity import fingerprint
 from brightctc.cohort.images import (
     IMAGE_SUFFIXES,
     MAX_SIDE,
@@ -39,6 +40,7 @@ __all__ = [
     "SplitFile",
     "SplitResult",
     "find_images",
+    "fingerprint",
     "import_export",
     "read_cells",
     "read_image",

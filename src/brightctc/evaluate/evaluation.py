@@ -1,5 +1,6 @@
 """Scored cells → every figure with its interval, what it may claim, and what to beware of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +63,7 @@ class Evaluation:
     @property
     def meaning(self) -> str:
         """What the intervals are of; the stamps have the last word on whom they speak of."""
-        drawn, _, of_whom = self.intervals.meaning.partition(": ")
-        return ": ".join(filter(None, (drawn, "; ".join(self.claim.stamps) or of_whom)))
+        return meaning_of(self.intervals, self.claim)
 
     @property
     def constant(self) -> Counts:
@@ -94,21 +94,45 @@ def evaluation_of(
     """Measure. Figures are of labelled cells; called cells without a label count as looks, too."""
     kept = cells.labelled
     positive, scored = cells.positive[kept], cells.scored(kept)
-    members = groups(cells.rows, claim.by)
-    of_labelled = [member for member, has in zip(members, kept, strict=True) if has]
-    found = _intervals(positive, scored, of_labelled, claim, resampling)
-    if not kept.all():
-        everyone = _intervals(cells.positive & kept, cells.scored(np.ones_like(kept)), members, claim, resampling)
-        found.figures["looks_per_true"] = everyone.figures["looks_per_true"]
+    members = _of_labelled(cells, groups(cells.rows, claim.by))
+    found = intervals_of([cells], claim, resampling)
     counts = confusion(positive, scored.called)
     warnings = (*claim.warnings, *found.warnings, *_beware(cells, counts, classes), *cells.warnings)
-    return Evaluation(
-        cells, claim, classes, threshold, resampling, positive, scored, of_labelled, counts, found, warnings
-    )
+    return Evaluation(cells, claim, classes, threshold, resampling, positive, scored, members, counts, found, warnings)
 
 
-def _intervals(positive: np.ndarray, scored: Scored, members: list, claim: Claim, drawn: Resampling) -> Intervals:
-    return intervals(positive, [scored], unit=claim.unit, groups=members, resamples=drawn.resamples, seed=drawn.seed)
+def intervals_of(seeds: Sequence[ScoredCells], claim: Claim, drawn: Resampling) -> Intervals:
+    """Figures of the same cells, scored by one network or by several seeds of it: then the mean over seeds.
+
+    Figures are of labelled cells, but called cells without a label count as looks, too.
+    """
+    first = seeds[0]
+    kept, members = first.labelled, groups(first.rows, claim.by)
+
+    def of(which: np.ndarray, groups: list) -> Intervals:
+        return intervals(
+            (first.positive & kept)[which],
+            [cells.scored(which) for cells in seeds],
+            unit=claim.unit,
+            groups=groups,
+            resamples=drawn.resamples,
+            seed=drawn.seed,
+        )
+
+    found = of(kept, _of_labelled(first, members))
+    if not kept.all():
+        found.figures["looks_per_true"] = of(np.ones_like(kept), members).figures["looks_per_true"]
+    return found
+
+
+def meaning_of(found: Intervals, claim: Claim) -> str:
+    """What the intervals are of; the stamps have the last word on whom they speak of."""
+    drawn, _, of_whom = found.meaning.partition(": ")
+    return ": ".join(filter(None, (drawn, "; ".join(claim.stamps) or of_whom)))
+
+
+def _of_labelled(cells: ScoredCells, members: list) -> list:
+    return [member for member, has in zip(members, cells.labelled, strict=True) if has]
 
 
 def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:

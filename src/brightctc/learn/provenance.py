@@ -1,14 +1,10 @@
-"""What a run came from: the cells it may see, the versions and the machine that trained it."""
+"""What a run came from: the versions and the machine that trained it."""
 
-import hashlib
 import platform
 from importlib import metadata
 from typing import Any
 
-import polars as pl
 import torch
-
-from brightctc.cohort import Cohort
 
 PARTS = ("brightctc", "torch", "timm", "openvino", "numpy", "pillow", "tifffile")
 
@@ -32,14 +28,3 @@ def environment() -> dict[str, Any]:
 def device() -> torch.device:
     """The GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def fingerprint(cohort: Cohort) -> str:
-    """16 hex digits of which labelled cells are in the train and validation parts, with their images' paths."""
-    if "part" not in cohort.cells.columns:
-        return ""
-    columns = [
-        c for c in ("cell_id", "bright_field", "dapi", "label", "pixel_size_um", "part") if c in cohort.cells.columns
-    ]
-    rows = cohort.cells.filter(pl.col("part").is_in(["train", "validation"])).select(columns)
-    return hashlib.sha256(rows.write_csv().encode()).hexdigest()[:16]

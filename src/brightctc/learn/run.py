@@ -13,13 +13,13 @@ from torch import nn
 
 from brightctc import files
 from brightctc.bundle import WITHDRAWN, Bundle
-from brightctc.cohort import Cohort
+from brightctc.cohort import Cohort, fingerprint
 from brightctc.errors import UserError
 from brightctc.learn import backbones, loop
 from brightctc.learn.crops import Progress
 from brightctc.learn.material import Material, gather
 from brightctc.learn.packing import pack
-from brightctc.learn.provenance import device, environment, fingerprint
+from brightctc.learn.provenance import device, environment
 from brightctc.recipe import Recipe, read_recipe
 
 FORMAT_VERSION = 1
@@ -140,7 +140,13 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
         _refuse_other(files.read_json(started, format_version=FORMAT_VERSION)["run"], identity, run)
         return
     files.write_text(run / "recipe.yaml", plan.recipe.to_yaml())
-    facts = {"format_version": FORMAT_VERSION, "run": identity, **environment(), "device": str(device())}
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "run": identity,
+        "cohort": str(plan.cohort.root.resolve()),  # the one file of a run that may hold a path; `report` reads it
+        **environment(),
+        "device": str(device()),
+    }
     files.write_json(started, facts)
 
 

@@ -73,8 +73,7 @@ def intervals(
     """
     positive = np.asarray(positive, dtype=bool)
     members = unit_numbers(groups) if unit != "cell" and groups is not None else np.arange(positive.size)
-    found = [figures(positive, scored) for scored in seeds]
-    point = {name: sum(each[name] for each in found) / len(found) for name in FIGURES}
+    point = _mean_figures(positive, seeds)
     too_few = _too_few(positive, members, unit)
     resampled = {}
     if set(too_few) != set(FIGURES) and positive.size:
@@ -90,8 +89,8 @@ def intervals(
 
 def differences(
     positive: np.ndarray,
-    first: Scored,
-    second: Scored,
+    first: Sequence[Scored],
+    second: Sequence[Scored],
     names: Sequence[str],
     *,
     unit: Unit = "cell",
@@ -101,17 +100,23 @@ def differences(
 ) -> dict[str, Interval]:
     """first − second of figures on the same cells, with intervals of pairs: both in each resample of whole units.
 
-    The options are those of `intervals`. No interval where a figure would have none.
+    first, second: one or several seeds each; the means over seeds are compared. The options are those of `intervals`.
+    No interval where a figure would have none.
     """
     positive = np.asarray(positive, dtype=bool)
     members = unit_numbers(groups) if unit != "cell" and groups is not None else np.arange(positive.size)
     too_few = _too_few(positive, members, unit)
-    points = [figures(positive, scored) for scored in (first, second)]
-    drawn = [resampled_figures(positive, [scored], members, resamples, seed) for scored in (first, second)]
+    points = [_mean_figures(positive, seeds) for seeds in (first, second)]
+    drawn = [resampled_figures(positive, seeds, members, resamples, seed) for seeds in (first, second)]
     return {
         name: _interval(name, points[0][name] - points[1][name], drawn[0][name] - drawn[1][name], too_few.get(name))
         for name in names
     }
+
+
+def _mean_figures(positive: np.ndarray, seeds: Sequence[Scored]) -> dict[str, float]:
+    found = [figures(positive, scored) for scored in seeds]
+    return {name: sum(each[name] for each in found) / len(found) for name in FIGURES}
 
 
 def resampled_figures(

@@ -1,4 +1,4 @@
-"""Find what holds a donor: cohorts, runs, bundles, evaluations, scores and features below some folders."""
+"""Find what holds a donor: cohorts, runs, bundles, evaluations, scores, features and reports below some folders."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from typing import Literal
 import polars as pl
 
 from brightctc import files
-from brightctc.bundle import Seen
+from brightctc.bundle import Seen, Shown
 from brightctc.cohort import read_cells
 from brightctc.errors import UserError
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
-Kind = Literal["scores", "features", "evaluation", "bundle", "run", "cohort", "mention"]
+Kind = Literal["scores", "features", "evaluation", "report", "bundle", "run", "cohort", "mention"]
 _NOT_ENTERED = {".git"}
 _TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
 _MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
@@ -27,8 +27,8 @@ class Holding:
     """One place that holds the donor.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
-    images: copies of their images inside a cohort, or masks beside features, which removal deletes; originals: image
-    files that removal leaves.
+    images: copies of their images inside a cohort, masks beside features, or the PDF of a report, which removal
+    deletes; originals: image files that removal leaves.
     certain: False for a run that was stopped before it wrote its bundle, and for files that only mention the id.
     """
 
@@ -50,7 +50,12 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     folders, tables = _walk(paths, warnings)
     cohorts = list(_cohorts(folders, donor, warnings))
     cells = donor_cells(donor, [held.path for held in cohorts])
-    held = [*_tables(tables, cells, warnings), *_models(folders, donor, warnings), *cohorts]
+    held = [
+        *_tables(tables, cells, warnings),
+        *_reports(folders, paths, cells, warnings),
+        *_models(folders, donor, warnings),
+        *cohorts,
+    ]
     if len(donor) < _SHORTEST_ID:
         warnings.append(f"{donor!r} is too short to be searched for in other texts (reports, label tables)")
     else:
@@ -166,6 +171,21 @@ def _masks(features: Path, rows: pl.DataFrame) -> tuple[Path, ...]:
         return ()
     named = [Path(root) / name for name in rows["mask"].drop_nulls()]
     return tuple(path for path in named if path.is_file() and _inside(path, Path(root)))
+
+
+def _reports(folders: list[Path], paths: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Reports that show or count the donor's cells: they name nobody, and can be asked."""
+    given = [path for path in paths if path.is_file()]
+    pages = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    for page in dict.fromkeys(path for path in (*pages, *given) if path.suffix.lower() == ".html"):
+        try:
+            shown = Shown.read(page)
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if shown is not None and (shown.has_donor(cells.donor) or any(shown.has_cell(cell) for cell, _ in cells.ids)):
+            beside = page.with_name(Path(shown.pdf).name) if shown.pdf else None
+            yield Holding("report", page, images=(beside,) if beside is not None and beside.is_file() else ())
 
 
 def _models(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[Holding]:

@@ -1,4 +1,4 @@
-"""Take a donor out of what holds them: rows and copied images go; models and figures can't forget, and are marked."""
+"""Take a donor out of what holds them: rows, copied images and reports go; models and figures are marked."""
 
 import hashlib
 from collections.abc import Iterable
@@ -26,6 +26,9 @@ def remove(holding: Holding, cells: DonorCells) -> None:
         _remove_rows(holding.path / "scores.csv", cells)
         _remove_group(holding.path / "groups.csv", cells.donor)
         _mark(holding.path, cells.donor, "evaluation", "evaluate again without these cells")
+    elif holding.kind == "report":
+        for path in (*holding.images, holding.path):
+            path.unlink(missing_ok=True)
     elif holding.kind == "bundle":
         _mark(holding.path, cells.donor, "bundle", "train again without them")
     elif holding.kind == "run" and holding.certain:

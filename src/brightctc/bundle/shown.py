@@ -1,0 +1,111 @@
+"""Whose cells a report shows, as salted hashes inside the page: it can be asked, not read."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from brightctc.bundle.seen import salt_of, salted_hash
+from brightctc.errors import UserError
+
+FORMAT_VERSION = 1
+ELEMENT = "brightctc-report"
+_BLOCK = re.compile(rf'<script type="application/json" id="{ELEMENT}">(.*?)</script>', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The machine-readable part of a report.
+
+    kind: `runs` or `scores`. cohort: its name, None where there is none. bundles: their hashes.
+    donors, cells: hashes of the donors that it shows or counts, and of shown cells whose donor is not known.
+    pdf: the name of the PDF that was written beside it, None where there is none.
+    """
+
+    kind: str
+    cohort: str | None
+    bundles: tuple[str, ...]
+    salt: str
+    donors: frozenset[str]
+    cells: frozenset[str]
+    pdf: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        *,
+        cohort: str | None,
+        bundles: Iterable[str],
+        donors: Iterable[str | None],
+        cells: Iterable[str],
+        pdf: str | None = None,
+    ) -> Self:
+        """Hash the ids; donors may repeat, and be None."""
+        people, known = {donor for donor in donors if donor is not None}, set(cells)
+        salt = salt_of(people | known)
+        return cls(
+            kind,
+            cohort,
+            tuple(bundles),
+            salt,
+            frozenset(salted_hash(salt, "donor", donor) for donor in people),
+            frozenset(salted_hash(salt, "cell", cell) for cell in known),
+            pdf,
+        )
+
+    @classmethod
+    def read(cls, page: Path) -> Self | None:
+        """The block of an HTML file; None where it is no report of ours. A UserError for a malformed one."""
+        found = _BLOCK.search(page.read_text(encoding="utf-8", errors="replace"))
+        if found is None:
+            return None
+        try:
+            values = json.loads(found[1])
+            if values["format_version"] != FORMAT_VERSION:
+                raise UserError(
+                    f"format version {values['format_version']} of this report is not the version {FORMAT_VERSION} "
+                    "that this brightctc reads",
+                    page,
+                    "use the brightctc that wrote it, or write the report again",
+                )
+            return cls(
+                values["kind"],
+                values["cohort"],
+                tuple(values["bundles"]),
+                bytes.fromhex(values["salt"]).hex(),
+                frozenset(values["donors"]),
+                frozenset(values["cells"]),
+                values["pdf"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"the list of what this report shows is malformed: {error}", page, "write it again"
+            ) from None
+
+    def has_donor(self, donor: str) -> bool:
+        """Does the report show or count cells of this donor?"""
+        return salted_hash(self.salt, "donor", donor) in self.donors
+
+    def has_cell(self, cell_id: str) -> bool:
+        """Does the report show this cell, of a donor that it did not know?"""
+        return salted_hash(self.salt, "cell", cell_id) in self.cells
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the block; hashes sorted, so that their order tells nothing."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "kind": self.kind,
+            "cohort": self.cohort,
+            "bundles": list(self.bundles),
+            "salt": self.salt,
+            "donors": sorted(self.donors),
+            "cells": sorted(self.cells),
+            "pdf": self.pdf,
+        }
+
+    def text(self) -> str:
+        """The block's text: JSON without a `<`, so that no name in it can end the element."""
+        return json.dumps(self.to_json(), ensure_ascii=False).replace("<", "\\u003c")

@@ -1,0 +1,52 @@
+"""`brightctc report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brightctc.cli.console import Json, Overwrite, Printer
+
+
+def command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE...", help="A run; several runs of one recipe (its seeds); or one scores table."),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The report: one file that needs no other.")],
+    cohort: Annotated[
+        Path | None, typer.Option(help="The cohort of the runs, where it was moved since the training.")
+    ] = None,
+    part: Annotated[str, typer.Option(help="The part that runs are measured on.")] = "test",
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap, and of the cells that are drawn.")] = 0,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write OUT.pdf as well; needs Chromium or Chrome.")] = False,
+    show_donors: Annotated[
+        bool, typer.Option("--show-donors", help="Name donors as the cohort does, instead of donor-1, donor-2 …")
+    ] = False,
+    overwrite: Overwrite = False,
+    json: Json = False,
+) -> None:
+    """Write a report for people: of runs, measured as by evaluate; or of the scores of a new sample."""
+    from brightctc.report import report
+
+    printer = Printer(json)
+    with printer.progress() as progress:
+        result = report(
+            sources,
+            out,
+            cohort=cohort,
+            part=part,
+            resamples=resamples,
+            seed=seed,
+            pdf=pdf,
+            show_donors=show_donors,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    printer.say(result.headline)
+    printer.warn(result.warnings)
+    printer.say(f"report: {result.page}")
+    if result.pdf is not None:
+        printer.say(f"as PDF: {result.pdf}")
+    printer.done(result.summary())

@@ -1,0 +1,54 @@
+"""Donors under other names: `donor-1`, `donor-2` …, wherever an id, a path, a command or a sentence holds them."""
+
+import re
+from collections.abc import Iterable
+
+_SHORT = 3  # letters; a shorter id is replaced only where nothing of a word touches it
+
+
+class Pseudonyms:
+    """Replaces donors' ids in texts. Numbers are given in the order of the cohort.
+
+    An id that is a number, or short, is replaced only where it stands by itself. A longer one is replaced inside other
+    names, too (`P012` in `tubeP012b`); but no number is cut in two (`D10` is not in `D105`), and an id of letters alone
+    is not looked for inside words.
+    """
+
+    def __init__(self, donors: Iterable[str | None], *, shown: bool = False):
+        known = [] if shown else list(dict.fromkeys(donor for donor in donors if donor))
+        self._names = {donor.casefold(): f"donor-{number}" for number, donor in enumerate(known, start=1)}
+        longest_first = sorted(known, key=lambda donor: (-len(donor), donor))
+        words = [donor for donor in longest_first if not donor.isdigit()]
+        self._in_words = _any_of([_pattern(donor) for donor in words] + [_beside(d) for d in known if d.isdigit()])
+        self._in_ids = _any_of([_pattern(donor) for donor in longest_first])
+
+    def in_id(self, text: str) -> str:
+        """An id, a path or a command, with every donor's id replaced."""
+        return self._in_ids.sub(self._replaced, text)
+
+    def in_words(self, text: str) -> str:
+        """A sentence: ids that are numbers are replaced only where they are part of a name or quoted."""
+        return self._in_words.sub(self._replaced, text)
+
+    def _replaced(self, found: re.Match[str]) -> str:
+        return self._names[found[0].casefold()]
+
+
+def _any_of(patterns: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE)
+
+
+def _pattern(donor: str) -> str:
+    """The id, where it does not cut a number (or, of letters alone, a word) in two; by itself where it is short."""
+    if donor.isdigit() or len(donor) < _SHORT:
+        return rf"(?<![^\W_]){re.escape(donor)}(?![^\W_])"
+    if donor.isalpha():
+        return rf"(?<![^\W\d_]){re.escape(donor)}(?![^\W\d_])"
+    before = r"(?<!\d)" if donor[0].isdigit() else ""
+    after = r"(?!\d)" if donor[-1].isdigit() else ""
+    return f"{before}{re.escape(donor)}{after}"
+
+
+def _beside(donor: str) -> str:
+    """A number where a separator of names touches it."""
+    return rf"(?<=[/_'\"])(?:{donor})(?![^\W_])|(?<![^\W_.,]){donor}(?=[/_'\"])"

@@ -1,0 +1,186 @@
+"""The verb `report`: runs or scores → one HTML file, and a PDF of it where one is asked for."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from brightctc import files
+from brightctc.bundle import Shown
+from brightctc.errors import UserError
+from brightctc.evaluate.evaluation import Resampling
+from brightctc.metrics import FIGURES
+from brightctc.report import runs_page, scores
+from brightctc.report.gap import measure_gap
+from brightctc.report.page import rendered
+from brightctc.report.pdf import browser, print_page
+from brightctc.report.provenance import command_of
+from brightctc.report.pseudonyms import Pseudonyms
+from brightctc.report.runs import Task, measure_runs
+from brightctc.report.source import Runs, Scores, read_source
+
+Progress = Callable[..., None]
+PART, RESAMPLES, SEED = "test", 2000, 0
+
+
+@dataclass(frozen=True)
+class ReportResult:
+    """What was written. kind: `runs` or `scores`; headline: in a line; figures: of runs, as in metrics.json."""
+
+    page: Path
+    pdf: Path | None
+    kind: str
+    headline: str
+    figures: dict[str, dict[str, Any]]
+    warnings: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "report": str(self.page),
+            "pdf": None if self.pdf is None else str(self.pdf),
+            "kind": self.kind,
+            "headline": self.headline,
+            "figures": self.figures,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A page's content, and what the verb tells of it. donors: of all cells behind it; cells: shown without a donor."""
+
+    kind: str
+    template: str
+    page: object
+    headline: str
+    warnings: tuple[str, ...]
+    bundles: tuple[str, ...]
+    cohort: str | None
+    people: Iterable[str | None]
+    donors: Iterable[str | None]
+    cells: Iterable[str]
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def report(
+    sources: Path | Sequence[Path],
+    out: Path,
+    *,
+    cohort: Path | None = None,
+    part: str = PART,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    pdf: bool = False,
+    show_donors: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ReportResult:
+    """Write one HTML file, complete in itself, of runs or of the scores of a new sample.
+
+    sources: one or several runs of one recipe on one split (its seeds), measured here as `evaluate` does it; or one
+        scores table with its SCORES.meta.json. cohort: of the runs, where it was moved since the training.
+    part, resamples, seed: as for `evaluate`; the seed also draws the cells that are shown for each class.
+    pdf: print it as well, to `out` with the ending .pdf; needs Chromium or Chrome.
+    show_donors: name donors as the cohort does; otherwise they are donor-1, donor-2 … wherever their id stands.
+
+    Equal inputs give equal bytes. Raises UserError for sources that don't belong together, where a bundle has seen
+    the cells, and where `out` exists.
+    """
+    given = [Path(path) for path in ([sources] if isinstance(sources, str | Path) else sources)]
+    out = Path(out)
+    if out.suffix != ".html":
+        raise UserError(f"a report is an .html file, not {out.name!r}", out, f"write e.g. {out.with_suffix('.html')}")
+    printed = out.with_suffix(".pdf") if pdf else None
+    program = browser() if pdf else ""
+    for target in filter(None, (out, printed)):
+        files.refuse_existing(target, overwrite)
+    if resamples < 1:
+        raise UserError("there must be at least one resample", "--resamples", "use 2000")
+    source = read_source(given, cohort)
+    options = {"--cohort": cohort, "--show-donors": show_donors, "--pdf": pdf}
+    if isinstance(source, Scores):
+        content = _of_scores(source, command_of(tuple(given), out, options))
+    else:
+        options |= _changed(part, resamples, seed)
+        content = _of_runs(source, part, Resampling(resamples, seed), command_of(tuple(given), out, options), progress)
+    _write(content, Pseudonyms(content.people, shown=show_donors), out, printed, program)
+    return ReportResult(out, printed, content.kind, content.headline, content.figures, content.warnings)
+
+
+def _changed(part: str, resamples: int, seed: int) -> dict[str, Any]:
+    """Options that differ from their defaults."""
+    given = {"--part": (part, PART), "--resamples": (resamples, RESAMPLES), "--seed": (seed, SEED)}
+    return {name: value for name, (value, usual) in given.items() if value != usual}
+
+
+def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: Progress | None) -> _Content:
+    task = Task.of(runs, part)
+    found = measure_runs(runs, task, drawn, progress)
+    gap = measure_gap(runs, found, drawn, progress)
+    page = runs_page.runs_page(runs, found, gap, drawn.seed, command)
+    cells = runs.cohort.cells
+    if part != "sealed":
+        cells = cells.filter(pl.col("part") != "sealed")
+    first = found.first
+    return _Content(
+        kind="runs",
+        template=runs_page.TEMPLATE,
+        page=page,
+        headline=f"{part} part, {first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
+        warnings=found.warnings,
+        bundles=tuple(bundle.hash for bundle in runs.bundles),
+        cohort=runs.cohort.about.name,
+        people=_donors(runs.cohort.cells),
+        donors=_donors(cells),
+        cells=_of_nobody(first.cells.rows),
+        figures={name: dict(found[name].as_dict()) for name in FIGURES},
+    )
+
+
+def _of_scores(source: Scores, command: str) -> _Content:
+    page = scores.scores_page(source, command)
+    shown = source.table.filter(pl.col("cell_id").is_in(page.shown_cells))
+    return _Content(
+        kind="scores",
+        template=scores.TEMPLATE,
+        page=page,
+        headline=page.headline,
+        warnings=page.warnings,
+        bundles=(str(source.meta["bundle_hash"]),),
+        cohort=None,
+        people=_donors(source.table),
+        donors=_donors(source.table),
+        cells=_of_nobody(shown),
+    )
+
+
+def _donors(cells: pl.DataFrame) -> list[str | None]:
+    return cells["donor_id"].cast(pl.String).to_list() if "donor_id" in cells.columns else []
+
+
+def _of_nobody(cells: pl.DataFrame) -> list[str]:
+    """Ids of the cells whose donor is not known."""
+    nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
+    return nobodys["cell_id"].to_list()
+
+
+def _write(content: _Content, names: Pseudonyms, out: Path, printed: Path | None, program: str) -> None:
+    """Both files whole, or neither."""
+    shown = Shown.of(
+        content.kind,
+        cohort=content.cohort,
+        bundles=content.bundles,
+        donors=content.donors,
+        cells=content.cells,
+        pdf=None if printed is None else printed.name,
+    )
+    text = rendered(content.template, content.page, names, shown)
+    with contextlib.ExitStack() as written:
+        page = written.enter_context(files.new_file(out))
+        page.write_text(text, encoding="utf-8")
+        if printed is not None:
+            print_page(program, page, written.enter_context(files.new_file(printed)))
