@@ -16,6 +16,9 @@ def test_the_command_prints_the_headline_and_json(run: Path, cohort: Path, tmp_p
     assert done.exit_code == 0, done.output
     assert "False calls per 1,000 leukocyte" in done.output
     assert "few donors" in done.output
+    standing = [line.split()[0] for line in done.output.splitlines() if " to " in line and "(" in line]
+    assert {"network", "size", "border"} <= set(standing)
+    assert "from cell lines to patients:" in done.output
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f"--cohort {tmp_path / 'moved'}" in page
     done = CliRunner().invoke(app, [*command, "--json", "--overwrite"])
@@ -23,3 +26,6 @@ def test_the_command_prints_the_headline_and_json(run: Path, cohort: Path, tmp_p
     assert summary["kind"] == "runs"
     assert summary["pdf"] is None
     assert 0 <= summary["figures"]["roc_auc"]["value"] <= 1
+    assert summary["standing"]["network"]["roc_auc"]["value"] == summary["figures"]["roc_auc"]["value"]
+    assert summary["standing"]["constant"]["roc_auc"]["value"] == 0.5
+    assert summary["gap"]

@@ -1,11 +1,16 @@
 """`brightctc report`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
+
+if TYPE_CHECKING:
+    from brightctc.report import ReportResult
+
+_FIGURES = {"roc_auc": "ROC-AUC", "average_precision": "average precision", "f1": "F1"}
 
 
 def command(
@@ -44,9 +49,26 @@ def command(
             overwrite=overwrite,
             progress=progress,
         )
-    printer.say(result.headline)
+    _show(printer, result)
     printer.warn(result.warnings)
     printer.say(f"report: {result.page}")
     if result.pdf is not None:
         printer.say(f"as PDF: {result.pdf}")
     printer.done(result.summary())
+
+
+def _show(printer: Printer, result: "ReportResult") -> None:
+    """The headline; of runs the standing rows, and what is lost from cell lines to patients."""
+    from brightctc.evaluate.wording import shown
+
+    printer.say(result.headline)
+    if result.standing:
+        rows: list[list[object]] = [
+            [name, *(shown(row[figure]) for figure in _FIGURES)] for name, row in result.standing.items()
+        ]
+        printer.say("")
+        printer.table(["model", *_FIGURES.values()], rows)
+        printer.say("")
+        printer.say("from cell lines to patients:")
+        for sentence in result.gap:
+            printer.say(f"  {sentence}")

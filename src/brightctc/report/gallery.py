@@ -79,7 +79,7 @@ def montages(cohort: Cohort, rows: pl.DataFrame, where: str, seed: int) -> list[
             Cell(row["cell_id"], picture, name, row.get("donor_id"), row.get("sample_id"))
             for row, picture in zip(kept.iter_rows(named=True), pictures, strict=True)
         ]
-        note = "all of them" if of_class.height == kept.height else f"drawn from {of_class.height:,}"
+        note = "all of them" if of_class.height == kept.height else "drawn by chance"
         found.append(Gallery(f"{name}, {where} part", note, tuple(cells), of_class.height, compact=True))
     return found
 

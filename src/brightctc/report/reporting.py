@@ -12,7 +12,7 @@ from brightctc import files
 from brightctc.bundle import Shown
 from brightctc.errors import UserError
 from brightctc.evaluate.evaluation import Resampling
-from brightctc.metrics import FIGURES
+from brightctc.metrics import FIGURES, Interval
 from brightctc.report import runs_page, scores
 from brightctc.report.gap import measure_gap
 from brightctc.report.page import rendered
@@ -24,11 +24,16 @@ from brightctc.report.source import Runs, Scores, read_source
 
 Progress = Callable[..., None]
 PART, RESAMPLES, SEED = "test", 2000, 0
+STANDING = ("roc_auc", "average_precision", "f1", "recall", "false_calls_per_1000")
 
 
 @dataclass(frozen=True)
 class ReportResult:
-    """What was written. kind: `runs` or `scores`; headline: in a line; figures: of runs, as in metrics.json."""
+    """What was written.
+
+    kind: `runs` or `scores`; headline: in a line; figures: of runs, as in metrics.json. Of runs also standing: the
+    network and the simple models beside it, name → figure → interval; gap: from cell lines to patients, in sentences.
+    """
 
     page: Path
     pdf: Path | None
@@ -36,6 +41,8 @@ class ReportResult:
     headline: str
     figures: dict[str, dict[str, Any]]
     warnings: tuple[str, ...]
+    standing: dict[str, dict[str, Interval]]
+    gap: tuple[str, ...]
 
     def summary(self) -> dict[str, Any]:
         """For machines."""
@@ -45,6 +52,10 @@ class ReportResult:
             "kind": self.kind,
             "headline": self.headline,
             "figures": self.figures,
+            "standing": {
+                name: {figure: found.as_dict() for figure, found in row.items()} for name, row in self.standing.items()
+            },
+            "gap": list(self.gap),
             "warnings": list(self.warnings),
         }
 
@@ -64,6 +75,8 @@ class _Content:
     donors: Iterable[str | None]
     cells: Iterable[str]
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    standing: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    gap: tuple[str, ...] = ()
 
 
 def report(
@@ -108,7 +121,16 @@ def report(
         options |= _changed(part, resamples, seed)
         content = _of_runs(source, part, Resampling(resamples, seed), command_of(tuple(given), out, options), progress)
     _write(content, Pseudonyms(content.people, shown=show_donors), out, printed, program)
-    return ReportResult(out, printed, content.kind, content.headline, content.figures, content.warnings)
+    return ReportResult(
+        out,
+        printed,
+        content.kind,
+        content.headline,
+        content.figures,
+        content.warnings,
+        content.standing,
+        content.gap,
+    )
 
 
 def _changed(part: str, resamples: int, seed: int) -> dict[str, Any]:
@@ -138,6 +160,8 @@ def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: P
         donors=_donors(cells),
         cells=_of_nobody(first.cells.rows),
         figures={name: dict(found[name].as_dict()) for name in FIGURES},
+        standing=found.standing(STANDING),
+        gap=gap.words,
     )
 
 

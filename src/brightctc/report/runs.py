@@ -1,6 +1,6 @@
 """Runs → figures: each seed on the same cells as `evaluate` measures it, simple models beside them, differences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -58,6 +58,11 @@ class Measured:
     def claim(self) -> Claim:
         """What the figures may claim; the same for every seed."""
         return self.first.claim
+
+    def standing(self, names: Sequence[str]) -> dict[str, dict[str, Interval]]:
+        """The network (of several seeds their mean) and each baseline: name → figure → interval."""
+        rows = {"network": self.figures.figures, **{name: each.figures for name, each in self.baselines.items()}}
+        return {name: {figure: row[figure] for figure in names} for name, row in rows.items()}
 
     def __getitem__(self, name: str) -> Interval:
         """A figure of the network."""

@@ -127,13 +127,13 @@ def _rare(runs: Runs, found: Measured) -> Table:
 
 
 def _groups(found: Measured) -> list[Table]:
-    """A table for each known column; figures of the run that was given first."""
+    """A table for each column that divides the cells; figures of the run that was given first."""
     counts = {"cells": "cells", "positive": found.first.classes.positive, "negative": found.first.classes.negative}
     counts |= {"tp": "found", "fn": "missed", "fp": "false calls", "unreadable": "unreadable"}
     rows = groups_table(found.first)
     made = []
     for group_by in rows["group_by"].unique(maintain_order=True):
-        if group_by == EVERYTHING:
+        if group_by == EVERYTHING or rows.filter(pl.col("group_by") == group_by).height == 1:
             continue
         name = _GROUPS[group_by]
         columns = [Column(name, "id"), *(Column(words, "number") for words in counts.values())]

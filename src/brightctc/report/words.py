@@ -24,10 +24,10 @@ def asked(evaluation: Evaluation) -> str:
     """The question that the figures answer, in one sentence."""
     classes, claim = evaluation.classes, evaluation.claim
     units, with_positives = evaluation.holders
-    held = "all" if units == with_positives else f"{with_positives} of them"
+    held = f"{'all' if units == with_positives else with_positives} with {classes.positive} cells"
     whose = {
-        "donor": f"in cells of {units} donors it has not seen, {held} with {classes.positive}",
-        "sample": f"in {units} samples it has not seen, {held} with {classes.positive}",
+        "donor": f"in cells of {units} donors it has not seen ({held})",
+        "sample": f"in {units} samples it has not seen ({held})",
         "cell": "in cells it has not seen, of donors it may have seen",
     }[claim.unit]
     if claim.part in ("train", "validation"):
