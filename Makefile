@@ -55,7 +55,7 @@ bench-throughput: $(READY) ## training throughput beside a plain PyTorch data se
 	$(BIN)/python benchmarks/throughput.py
 
 docs: $(DOCS_READY) ## the documentation as pages, in site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache .import_linter_cache .grimp_cache

@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+import tiny_brightctc
 from brightctc.recipe import Recipe
 from brightctc.settings import known_keys
 from drawn import draw_export
@@ -19,6 +22,9 @@ from drawn import draw_export
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+FROM_NOTHING = {"made-cells.md"}  # pages whose commands make what they need
 
 
 @pytest.fixture
@@ -42,10 +48,14 @@ def commands(text: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in joined.splitlines()]
 
 
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """The page's shell commands, block by block, each with why it is not run (empty: it is run)."""
-    found = re.findall(r"(?:<!-- not run: (.+?) -->\n)?```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    return [(text, why) for why, text in found]
+def blocks(page: Path, language: str = "sh") -> list[tuple[str, str]]:
+    """The page's blocks of a language, each with why it is not run (empty: it is run)."""
+    pattern = rf"(?:<!-- not run: (.+?) -->\n)?```{language}\n(.*?)```"
+    return [(text, why) for why, text in re.findall(pattern, page.read_text(encoding="utf-8"), re.DOTALL)]
+
+
+def each(paths: Iterable[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in paths])
 
 
 def test_the_settings_page_is_written_from_the_settings(beside: pytest.MonkeyPatch) -> None:
@@ -116,16 +126,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(image, here / "renamed" / image.name.replace("_BF", "-bf"))
     (here / "my.yaml").write_text("train:\n  epochs: 1\n", encoding="utf-8")
     shell(here, "\n".join([quickstart(), "brightctc predict run/bundle new_sample scores.csv"]))
+    shutil.copytree(here / "run", here / "run-0")
+    shutil.copytree(here / "run", here / "run-1")
     return here
 
 
 def shell(here: Path, text: str) -> None:
     """Run commands as a reader would, with everything made small."""
     shim = here / "bin" / "brightctc"
-    if not shim.exists():
-        shim.parent.mkdir()
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests/tiny_brightctc.py"}" "$@"\n')
-        shim.chmod(0o755)
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests/tiny_brightctc.py"}" "$@"\n')
+    shim.chmod(0o755)
     path = f"{shim.parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
@@ -138,17 +149,61 @@ def shell(here: Path, text: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-WITH_BLOCKS = [path for path in PAGES if blocks(path)]
+def typed_here(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one command, made small, in this process: torch is loaded once for all of them."""
+    from brightctc.cli import main
+
+    line = shlex.join(words)
+    assert words[0] == "brightctc", f"not of brightctc: say why it is not run, by <!-- not run: … --> above it: {line}"
+    monkeypatch.setattr(sys, "argv", ["brightctc", *tiny_brightctc.tiny(words[1:])])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code, line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in WITH_BLOCKS])
-def test_every_command_of_the_documents_runs(path: Path, prepared: Path, tmp_path: Path) -> None:
+@each(path for path in PAGES if blocks(path))
+def test_every_command_of_the_documents_runs(
+    path: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brightctc.cli import demo
+
+    monkeypatch.setattr(demo, "PROGRAM", [sys.executable, str(ROOT / "tests/tiny_brightctc.py")])
     here = tmp_path / "here"
-    shutil.copytree(prepared, here, symlinks=True)
-    for text, why in blocks(path):
+    here.mkdir() if path.name in FROM_NOTHING else shutil.copytree(prepared, here, symlinks=True)
+    monkeypatch.chdir(here)
+    for words in (words for text, why in blocks(path) if not why for words in commands(text)):
+        if words:
+            typed_here(words, monkeypatch)
+
+
+@pytest.mark.slow
+@each(path for path in PAGES if blocks(path, "python"))
+def test_the_python_of_the_documents_runs(
+    path: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ("run", "cohort") if path.name == "quickstart.md" else ()  # what its own lines make
+    left_out = shutil.ignore_patterns("*.html", "scores.*", *made)
+    shutil.copytree(prepared, tmp_path / "here", symlinks=True, ignore=left_out)
+    monkeypatch.chdir(tmp_path / "here")
+    image = np.random.default_rng(0).normal(1000, 10, (40, 40)).astype(np.uint16)
+    for text, why in blocks(path, "python"):
         if not why:
-            shell(here, text)
+            small = re.sub(r"\btrain\((.+)\)", rf"train(\1, settings={tiny_brightctc.TINY_TRAINING})", text)
+            exec(compile(small, str(path), "exec"), {"bright_field": image, "dapi": image})
+
+
+@each(PAGES)
+def test_no_command_of_the_documents_hides(path: Path) -> None:
+    """A block of commands has the one spelling that is looked for, and starts at the margin."""
+    text = path.read_text(encoding="utf-8")
+    fences = [fence for fence in re.findall(r"^([ >]*(?:```+|~~~+)\S*)", text, re.MULTILINE) if fence != "```"]
+    assert set(fences) <= {"```sh", "```python", "```text"}
+    bare = re.findall(r"^```\n(.*?)^```", re.sub(r"^```\w+\n.*?^```", "", text, flags=re.M | re.S), re.M | re.S)
+    commands_there = [
+        line for block in bare for line in block.splitlines() if re.match(r"[$ ]*(brightctc|pip|make) ", line)
+    ]
+    assert not commands_there
 
 
 @pytest.mark.slow
@@ -160,7 +215,7 @@ def test_the_quickstart_leaves_what_it_says(prepared: Path) -> None:
     assert "Research Use Only" in (prepared / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=str(path.relative_to(ROOT))) for path in PAGES])
+@each(PAGES)
 def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text(encoding="utf-8"))
     assert not [link for link in links if not (path.parent / link).exists()]

@@ -10,8 +10,15 @@ from typing import Any
 
 import typer
 
-TINY_TRAINING = ["train.epochs=2", "train.batch_size=16", "preprocess.size=32", "backbone.views=1"]
-TINY_COUNTS = {"line-cells": 48, "spiked-leukocytes": 48, "patient-ctcs": 13}
+TINY_TRAINING = [
+    "backbone.name=test_resnet",
+    "backbone.weights=none",
+    "backbone.views=1",
+    "preprocess.size=32",
+    "train.epochs=2",
+    "train.batch_size=16",
+]
+TINY_COUNTS = {"line-cells": 48, "spiked-leukocytes": 48, "patient-ctcs": 13, "leukocytes-per-ctc": 3}
 
 
 def tiny(words: list[str]) -> list[str]:
@@ -20,17 +27,9 @@ def tiny(words: list[str]) -> list[str]:
     further: list[str] = []
     if command == "train":
         further = [part for setting in TINY_TRAINING for part in ("--set", setting)]
-        if "paper" in words:  # its ImageNet weights are nowhere but on the network
-            further += [
-                "--set",
-                "backbone.weights=none",
-                "--set",
-                "backbone.name=resnet18",
-                "--set",
-                "augment.copies=1",
-            ]
+        further += ["--set", "augment.copies=1"] if "paper" in words else []
     if command == "simulate":
-        further = ["--set", "optics.source_points=4"]
+        further = ["--set", "optics.source_points=4", "--set", "optics.size=80"]
         for name, most in TINY_COUNTS.items():
             given = int(words[words.index(f"--{name}") + 1]) if f"--{name}" in words else most
             further += ["--set", f"cohort.{name.replace('-', '_')}={min(given, most)}"]

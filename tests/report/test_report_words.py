@@ -8,6 +8,7 @@ import pytest
 from brightctc.metrics import Interval, Intervals
 from brightctc.report.cards import bar
 from brightctc.report.runs import Measured
+from brightctc.report.table import SCORE, scored, written
 from brightctc.report.words import asked, verdicts
 from evaluated import simulated
 
@@ -71,3 +72,18 @@ def test_a_bar_places_value_ends_and_reference() -> None:
     outside = bar(Interval(120.0, 90.0, 130.0), 0, 100)
     assert outside is not None
     assert np.array_equal([outside.dot, outside.low, outside.high], [100, 90, 100])
+
+
+@pytest.mark.parametrize(
+    ("score", "words"),
+    [
+        (1.0, "> 0.9999"),
+        (0.99996, "> 0.9999"),
+        (0.9999, "0.9999"),
+        (0.5, "0.5000"),
+        (0.0, "< 0.0001"),
+        (1e-9, "< 0.0001"),
+    ],
+)
+def test_no_score_is_written_as_certain(score: float, words: str) -> None:
+    assert scored(score) == written(score, SCORE) == words

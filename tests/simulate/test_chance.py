@@ -8,6 +8,7 @@ import pytest
 
 from brightctc.cohort import import_export, split
 from brightctc.evaluate import evaluate
+from brightctc.evaluate.claim import MADE
 from brightctc.learn import train
 from brightctc.simulate import chosen_settings, simulate
 
@@ -35,6 +36,8 @@ def roc_auc(work: Path, *, difference: bool = True, shuffled: bool = False) -> f
     train(work / "cohort", work / "run", settings=SETTINGS)
     found = evaluate(work / "run" / "bundle", work / "cohort", work / "results", resamples=20)
     assert pl.read_csv(work / "results" / "scores.csv").height == 80
+    assert MADE in found.metrics["stamps"]
+    assert found.evaluation.meaning.endswith(MADE)
     return found.metrics["roc_auc"]["value"]
 
 

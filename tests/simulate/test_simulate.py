@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from brightctc.cli.app import app
-from brightctc.cohort import Cohort, import_export, read_image, split
+from brightctc.cohort import MADE_SOURCE, Cohort, import_export, read_image, split
 from brightctc.errors import UserError
 from brightctc.settings import known_keys
 from brightctc.simulate import Settings, SimulateResult, chosen_settings, simulate
@@ -29,7 +29,7 @@ FEW = {
 }
 LABELS = (
     "cell_id", "sample_id", "label", "donor_id", "origin", "cell_line", "cancer_type", "site", "instrument",
-    "cartridge_id", "x", "y", "pixel_size_um", "blood_volume_ml",
+    "cartridge_id", "x", "y", "pixel_size_um", "blood_volume_ml", "label_source",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimulateResult:
 def test_it_is_an_export_of_16_bit_pairs_with_tables(made):
     labels = pl.read_csv(made.folder / "labels.csv")
     assert tuple(labels.columns) == LABELS
+    assert set(labels["label_source"]) == {MADE_SOURCE}
     assert labels.height == 4 + 4 + 2 + 4 + 4
     for sample, cell in labels.select("sample_id", "cell_id").iter_rows():
         for channel in ("BF", "DAPI"):

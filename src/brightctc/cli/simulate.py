@@ -31,7 +31,9 @@ def command(
     class_difference: Annotated[
         bool, typer.Option(help="With no difference, tumour cells are drawn as leukocytes: a negative control.")
     ] = True,
-    objective: Annotated[str | None, typer.Option(help="10x (default); 20x: multislice, ten times slower.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="10x (default); 20x: multislice, some fifteen times slower.")
+    ] = None,
     site: Annotated[
         list[str] | None, typer.Option(help="reference, dim, sharp or coarse; several: donors go to them in turn.")
     ] = None,

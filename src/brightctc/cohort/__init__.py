@@ -2,6 +2,7 @@
 
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
+    MADE_SOURCE,
     Classes,
     Cohort,
     CohortFile,
@@ -29,6 +30,7 @@ from brightctc.cohort.splitting import SplitResult, split
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "MADE_SOURCE",
     "MAX_SIDE",
     "MIN_SIDE",
     "Classes",

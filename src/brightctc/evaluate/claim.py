@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from brightctc.bundle import Seen
-from brightctc.cohort import Cohort
+from brightctc.cohort import MADE_SOURCE, Cohort
 from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
 
@@ -17,6 +17,7 @@ SEEN = "seen in training"
 CELLS_ONLY = "cells and seeds only; not for new patients"
 SAMPLES_ONLY = "not for new patients"
 CONTROL = "negative control: DAPI images"
+MADE = "made cells: nothing about real ones"
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,16 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
         stamps.append(SAMPLES_ONLY)
     if channel == "dapi":
         stamps.append(CONTROL)
+    if holds_made_cells(cells):
+        stamps.append(MADE)
     if part == "sealed":
         warnings.append("the sealed part was opened: it is meant to be scored once, after every choice is made")
     return Claim(part, channel, split_by, resampled, tuple(stamps), tuple(warnings))
+
+
+def holds_made_cells(cells: pl.DataFrame) -> bool:
+    """Is one of these cells of `brightctc simulate`?"""
+    return "label_source" in cells.columns and bool((cells["label_source"] == MADE_SOURCE).any())
 
 
 def groups(cells: pl.DataFrame, by: str) -> list[Hashable]:

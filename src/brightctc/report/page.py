@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from brightctc.bundle import RESEARCH_USE, Shown
 from brightctc.bundle.shown import ELEMENT
 from brightctc.report.pseudonyms import Pseudonyms
-from brightctc.report.table import NOTHING, ends, order, reasons, written
+from brightctc.report.table import NOTHING, ends, order, reasons, scored, written
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{}'"
 
@@ -56,5 +56,12 @@ def _environment(names: Pseudonyms) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"named": named, "written": written, "ends": ends, "order": order, "reasons": reasons}
+    environment.filters |= {
+        "named": named,
+        "written": written,
+        "ends": ends,
+        "order": order,
+        "reasons": reasons,
+        "scored": scored,
+    }
     return environment

@@ -8,6 +8,7 @@ import polars as pl
 
 from brightctc.bundle import CONTRACT_FLAGS
 from brightctc.errors import plural
+from brightctc.evaluate.claim import MADE, holds_made_cells
 from brightctc.measure import FLAGS
 from brightctc.metrics import poisson_upper_bound
 from brightctc.predict.table import FLAG_SEPARATOR
@@ -15,7 +16,7 @@ from brightctc.report.curves import Panel, score_histogram
 from brightctc.report.gallery import Cell, Gallery, flags_in_words, scored_gallery
 from brightctc.report.provenance import Provenance, of_scores
 from brightctc.report.source import Scores
-from brightctc.report.table import Column, Table, table
+from brightctc.report.table import SCORE, Column, Table, table
 
 TEMPLATE = "scores.html.j2"
 PICTURES, ROWS = 60, 500  # cells of the gallery; rows of a table
@@ -68,7 +69,7 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
     level = scores.meta["threshold"].get("score")
     return ScoresPage(
         title=f"Candidates for {positive}: {scores.path.stem}",
-        asked=f"Which of these cells look most like {positive} to the bundle {scores.meta['bundle_name']}, "
+        asked=f"Which of these cells look most like {positive} to the model “{scores.meta['bundle_name']}”, "
         "by their images alone?",
         headline=headline,
         positive=positive,
@@ -83,7 +84,7 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
         list=_list(called),
         unreadable=_unreadable(scores.table),
         flags=_flags(scores.table),
-        warnings=tuple(map(str, scores.meta["warnings"])),
+        warnings=(*((MADE,) if holds_made_cells(scores.table) else ()), *map(str, scores.meta["warnings"])),
         provenance=of_scores(scores, command),
     )
 
@@ -131,7 +132,7 @@ def _gallery(scores: Scores, ranked: pl.DataFrame, candidates: int) -> Gallery:
 
 
 def _list(called: pl.DataFrame) -> Table:
-    columns = [Column("cell", "id"), Column("sample", "id"), Column("rank", "number"), Column("score", "number", ".4f")]
+    columns = [Column("cell", "id"), Column("sample", "id"), Column("rank", "number"), Column("score", "number", SCORE)]
     rows = [
         [
             row["cell_id"],

@@ -9,6 +9,7 @@ from brightctc.metrics import Interval
 
 Kind = Literal["text", "id", "number"]
 NOTHING = "–"
+SCORE = "score"  # in place of a format: as `scored` writes it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,14 @@ def written(value: Any, form: str = ".3f") -> str:
     return _formatted(number, form if isinstance(number, float) or form.endswith("d") else ",d")
 
 
+def scored(score: float) -> str:
+    """A score with four digits, never rounded to a certain 0 or 1."""
+    least = 1e-4
+    if score > 1 - least / 2:
+        return "> 0.9999"
+    return f"{score:.4f}" if score >= least / 2 else "< 0.0001"
+
+
 def ends(figure: Interval, form: str = ".3f") -> str:
     """`0.870 to 0.940`; empty where there is no interval."""
     if figure.low is None and figure.high is None:
@@ -57,6 +66,8 @@ def ends(figure: Interval, form: str = ".3f") -> str:
 
 def _formatted(number: float, form: str) -> str:
     """With the minus sign of typography, which is as wide as a plus."""
+    if form == SCORE:
+        return scored(number)
     return format(number, form).replace("-", "−")
 
 

@@ -82,6 +82,7 @@ def _label(cell: CellPlan, settings: Settings, pixel: float) -> dict[str, Any]:
         "y": (CAGES - 1 - cell.place[1]) * PITCH_UM,
         "pixel_size_um": round(pixel, 6),
         "blood_volume_ml": settings.cohort.blood_volume_ml,
+        "label_source": "made",  # by which every figure measured on these cells says so
     }
 
 

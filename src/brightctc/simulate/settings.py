@@ -69,7 +69,7 @@ class Optics(Section):
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "10x": {},
-    "20x": {"aperture": 0.45, "condenser": 0.25, "pixel_size_um": 0.3225, "slices": 8},
+    "20x": {"aperture": 0.45, "condenser": 0.25, "pixel_size_um": 0.3225, "slices": 8, "source_points": 64},
 }
 """Objective → what differs from the default optics; 20x has a 6.45 µm camera pixel, as 3.45 would see 26 µm alone."""
 
