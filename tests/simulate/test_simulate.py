@@ -59,7 +59,9 @@ def test_it_is_an_export_of_16_bit_pairs_with_tables(made):
             assert 100 < image.mean() < 4095
     truth = pl.read_csv(made.folder / "truth.csv")
     assert truth["cell_id"].to_list() == labels["cell_id"].to_list()
-    assert {"kind", "diameter_um", "index_difference", "focus_um", "lamp", "partner_kind"} <= set(truth.columns)
+    assert {"kind", "diameter_um", "index_difference", "focus_um", "lamp", "partner_kind", "objects", "specks"} <= set(
+        truth.columns
+    )
     assert (made.folder.parent / "cells.png").stat().st_size > 20_000
 
 

@@ -1,6 +1,7 @@
 """Makes one planned cell and writes its files; what a worker process does."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +98,16 @@ def _truth(cell: CellPlan, scene: SceneDraw, setting: Setting) -> dict[str, Any]
         "kind": cell.kind,
         **_drawn(scene.cell, ""),
         **_drawn(scene.partner, "partner_"),
-        "neighbours": ";".join(other.kind for other in scene.others) or None,
+        "objects": _listed(astuple(other) for other in scene.others),
         **taken,
-        "dust_specks": len(setting.specks),
+        "specks": _listed(setting.specks),
     }
+
+
+def _listed(things: Iterable[tuple[Any, ...]]) -> str | None:
+    """Several things in one cell of the table: `ghost 12.1 -3.4 7.2 0.005; …`; empty where there is none."""
+    each = (" ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in thing) for thing in things)
+    return "; ".join(each) or None
 
 
 def _drawn(draw: CellDraw | None, prefix: str) -> dict[str, Any]:
