@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from brightctc.cohort import read_image
+from brightctc.evaluate.claim import MADE
 from brightctc.predict import predict
 from brightctc.report import report
 from brightctc.report.thumbnails import thumbnail
@@ -102,3 +103,14 @@ def test_equal_scores_give_equal_bytes(spoiled: Path, tmp_path: Path) -> None:
     first = report(spoiled, tmp_path / "report.html").page.read_bytes()
     assert report(spoiled, tmp_path / "report.html", overwrite=True).page.read_bytes() == first
     assert len(first) < 5 * 2**20
+
+
+@pytest.mark.parametrize(("source", "warned"), [("made", True), ("markers", False)])
+def test_scores_of_made_cells_say_so(source: str, warned: bool, spoiled: Path, tmp_path: Path) -> None:
+    for name in ("scores.csv", "scores.meta.json"):
+        shutil.copy(spoiled.parent / name, tmp_path / name)
+    table = pl.read_csv(spoiled).with_columns(label_source=pl.lit(source))
+    table.write_csv(tmp_path / "scores.csv")
+    result = report(tmp_path / "scores.csv", tmp_path / "report.html")
+    assert (MADE in result.warnings) == warned
+    assert (MADE in result.page.read_text(encoding="utf-8")) == warned
