@@ -241,6 +241,10 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "--cells 0": (["--cells", "0"], "--cells"),
     "a scale of nothing": (["--scale", "0"], "--scale"),
     "a scale and a number": (["--scale", "1", "--cells", "5"], "exclude each other"),
+    "a site's pixels too coarse": (
+        ["--objective", "20x", "--site", "coarse", "--set", "sites.coarse.pixel_factor=1.9"],
+        "oversampling",
+    ),
     "an unknown setting": (["--set", "optics.apertur=0.2"], "optics.aperture"),
     "an unknown kind": (["--set", "kinds.neuron.diameter_um=9"], "unknown setting"),
     "no value": (["--set", "optics.aperture"], "section.name=value"),

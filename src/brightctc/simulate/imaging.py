@@ -37,7 +37,7 @@ def image_scene(
     with_dapi: bool = True,
 ) -> Crop:
     """Image a scene. streams: of what the bodies leave open, and of the camera's noise."""
-    optics, camera = at_site(settings.optics, site), settings.camera
+    optics, camera = settings.optics.at(site.pixel_factor), settings.camera
     wide = _with_margin(optics.size)
     grid = Grid(wide * optics.oversampling, optics.pixel_size_um / optics.oversampling)
     matter = _matter(scene, grid, optics, streams[0])
@@ -54,11 +54,6 @@ def image_scene(
         dapi = exposed(electrons, camera, streams[1])
     every = optics.oversampling
     return Crop(image, dapi, _cut(matter.masks[every // 2 :: every, every // 2 :: every], optics.size))
-
-
-def at_site(optics: Optics, site: Site) -> Optics:
-    """The optics with the pixel size that the site has."""
-    return optics.model_copy(update={"pixel_size_um": optics.pixel_size_um * site.pixel_factor})
 
 
 def _with_margin(size: int) -> int:

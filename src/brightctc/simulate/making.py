@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from brightctc.simulate.draws import CellDraw, SceneDraw, draw_scene
-from brightctc.simulate.imaging import at_site, image_scene
+from brightctc.simulate.imaging import image_scene
 from brightctc.simulate.instrument import Setting, draw_setting
 from brightctc.simulate.people import CAGES, CANCER, LINE_NAMES, PITCH_UM, CellPlan
 from brightctc.simulate.settings import Settings
@@ -44,7 +44,7 @@ def make(order: Order, cells: list[CellPlan]) -> list[Made]:
 def _make(order: Order, cell: CellPlan) -> Made:
     settings, streams = order.settings, cell.streams(order.seed)
     site = settings.sites.named(cell.sample.site)
-    pixel = at_site(settings.optics, site).pixel_size_um
+    pixel = settings.optics.at(site.pixel_factor).pixel_size_um
     half = settings.optics.size * pixel / 2
     scene = draw_scene(cell.kind, settings.kinds, settings.optics.medium, half, streams["body"])
     direction = cell.light_direction(order.seed)

@@ -66,6 +66,10 @@ class Optics(Section):
             )
         return self
 
+    def at(self, pixel_factor: float) -> "Optics":
+        """The same with pixels that are larger by a factor, as a site has them."""
+        return Optics.model_validate(self.model_dump() | {"pixel_size_um": self.pixel_size_um * pixel_factor})
+
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "10x": {},
@@ -106,6 +110,12 @@ class Settings(Section):
     optics: Optics = Optics()
     camera: Camera = Camera()
     sites: Sites = Sites()
+
+    @model_validator(mode="after")
+    def _every_site_can_be_calculated(self) -> Self:
+        for name in self.sites.use:
+            self.optics.at(self.sites.named(name).pixel_factor)
+        return self
 
     def to_yaml(self) -> str:
         """Every setting with its tag and meaning as a comment; `read_settings` reads it back."""
