@@ -17,7 +17,7 @@ SEEN = "seen in training"
 CELLS_ONLY = "cells and seeds only; not for new patients"
 SAMPLES_ONLY = "not for new patients"
 CONTROL = "negative control: DAPI images"
-MADE = "made cells: nothing about real ones"
+MADE = "made cells, not real ones"
 
 
 @dataclass(frozen=True)

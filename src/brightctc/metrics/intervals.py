@@ -234,10 +234,10 @@ def _new(unit: Unit) -> str:
 
 def _meaning(unit: Unit, seeds: int, resamples: int) -> str:
     apart = "those with and without positive cells apart"
-    drawn = {
-        "donor": f"whole donors, {apart}: for new patients like these",
-        "sample": f"whole samples, {apart}: for new samples like these; not for new patients",
-        "cell": "cells, each class apart: cells and seeds only; not for new patients",
+    drawn, of_whom = {
+        "donor": (f"whole donors, {apart}", "for new patients like these"),
+        "sample": (f"whole samples, {apart}", "for new samples like these; not for new patients"),
+        "cell": ("cells, each class apart", "cells and seeds only; not for new patients"),
     }[unit]
     mean = "" if seeds == 1 else f"; each figure is the mean of {seeds} seeds, each at its own frozen threshold"
-    return f"95 % percentile intervals of {resamples:,} resamples of {drawn}{mean}"
+    return f"95 % percentile intervals of {resamples:,} resamples of {drawn}{mean}: {of_whom}"

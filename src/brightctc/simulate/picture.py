@@ -1,6 +1,7 @@
 """A picture of made cells: some of every kind, bright field above DAPI."""
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import polars as pl
 import tifffile
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from brightctc import files
 from brightctc.simulate.people import kinds_in
 from brightctc.simulate.settings import Settings
 
 COLUMNS = 12
+DPI = 170
 DARK, BRIGHT = 0.45, 1.55  # of the background's level, shown as black and white
 NAMES = {"a549": "A549", "calu3": "Calu-3", "patient_ctc": "patients' CTCs", "red_cell": "red cells", "ghost": "ghosts"}
 CELL, GAP, LEFT, TOP = 0.78, 0.04, 1.25, 0.62  # inches
@@ -43,8 +46,10 @@ def draw_montage(target: Path, folder: Path, truth: pl.DataFrame, settings: Sett
             name = NAMES.get(kind, f"{kind}s" if not kind.endswith("s") else kind)
             figure.text(0.012, 1 - (top + rows * CELL / 2) / height, name, va="center", fontsize=9)
         _bar(figure, 10 / side)
-        with files.new_file(target, overwrite=overwrite) as path:
-            figure.savefig(path, format="png", dpi=220, metadata={"Software": None})
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+    with files.new_file(target, overwrite=overwrite) as path:
+        Image.open(drawn).convert("L").save(path, format="PNG", optimize=True)  # grey: a quarter of the bytes
 
 
 def _kind(
