@@ -24,7 +24,7 @@ def test_it_shows_every_command_and_ends_with_where_to_look(tmp_path, monkeypatc
     assert len(shown) == len(demo.STEPS)
     assert verbs == [
         "simulate", "simulate", "import", "check", "split", "train", "train", "evaluate", "import", "predict",
-        "report", "report",
+        "report", "report", "import", "evaluate",
     ]  # fmt: skip
     assert "--seed 7" in shown[0]
     end = words[words.index("look at") :]

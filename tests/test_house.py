@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -181,6 +182,9 @@ def test_a_command_can_be_pasted_into_a_shell() -> None:
     from brightctc.errors import typed
 
     assert typed("train", Path("my cells"), "RUN") == "brightctc train 'my cells' RUN"
+    assert typed("split", "C", "--test", "origin = 'patient'") == """brightctc split C --test "origin = 'patient'\""""
+    for word in ("it's $5", 'say "it\'s"', "`ls`'", "a\\'b", "!'"):
+        assert shlex.split(typed(word)) == ["brightctc", word]
 
 
 def test_an_unexpected_file_error_is_told_on_one_screen(tmp_path: Path) -> None:

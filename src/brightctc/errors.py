@@ -31,7 +31,14 @@ class UserError(Exception):
 
 def typed(*words: object) -> str:
     """A brightctc command as a person can paste it into a shell: words with spaces are quoted."""
-    return shlex.join(["brightctc", *map(str, words)])
+    return " ".join(["brightctc", *(_quoted(str(word)) for word in words)])
+
+
+def _quoted(word: str) -> str:
+    """For a shell; in double quotes where there are single ones in it and nothing that these would not quote."""
+    if "'" in word and not any(sign in word for sign in '"$`\\!'):
+        return f'"{word}"'
+    return shlex.quote(word)
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -55,7 +55,7 @@ def validated(model: type[Model], values: dict[str, Any], where: object) -> Mode
                 faults.append(f"unknown setting {key!r}")
                 fixes.append(f"did you mean {nearest(key, model)!r}?")
             else:
-                faults.append(f"{key}: {fault['msg']}".removeprefix(": "))
+                faults.append(f"{key}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": "))
         raise UserError("; ".join(faults), where, " ".join(fixes) or "correct the setting") from None
 
 

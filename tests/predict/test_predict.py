@@ -71,6 +71,18 @@ def test_other_names_fall_back_to_one_cell_a_file(export: Export, tmp_path: Path
     assert any("every image file was taken" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize("mark", ["-", "_", " ", "."])
+def test_channels_under_other_names_are_not_taken_for_cells(mark: str, export: Export, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    for image in sorted(export.folder.glob("S00/*.tif"))[:6]:
+        shutil.copy(
+            image, tmp_path / "new" / image.name.replace("_", mark).replace("BF", "bright").replace("DAPI", "dna")
+        )
+    with pytest.raises(UserError, match="several images of one cell") as caught:
+        predict(recorded(tmp_path), tmp_path / "new", tmp_path / "scores.csv")
+    assert "--pattern" in str(caught.value.fix)
+
+
 def test_files_of_one_stem_stay_two_cells(export: Export, bundle: Path, tmp_path: Path) -> None:
     image = next(export.folder.glob("S00/*_BF.tif"))
     (tmp_path / "in").mkdir()

@@ -43,6 +43,7 @@ def test_candidates_unreadable_cells_and_flags_are_listed(spoiled: Path, tmp_pat
     candidates = scores.filter(pl.col("call") == "CTC")
     assert result.headline == f"{candidates.height} candidates of 115 read (5 unread)"
     assert result.headline in page
+    assert result.summary()["counts"] == {"candidates": candidates.height, "read": 115, "unread": 5}
     assert "candidate until readers confirm it" in page
     assert "A score is not a probability" in page
     for cell, error in scores.filter(pl.col("error").is_not_null()).select("cell_id", "error").iter_rows():

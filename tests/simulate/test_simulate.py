@@ -245,6 +245,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
         ["--objective", "20x", "--site", "coarse", "--set", "sites.coarse.pixel_factor=1.9"],
         "oversampling",
     ),
+    "a picture of another kind": (["--picture", "cells.jpg"], ".png"),
     "an unknown setting": (["--set", "optics.apertur=0.2"], "optics.aperture"),
     "an unknown kind": (["--set", "kinds.neuron.diameter_um=9"], "unknown setting"),
     "no value": (["--set", "optics.aperture"], "section.name=value"),
@@ -272,13 +273,14 @@ def test_bad_settings_are_one_clear_error(case, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("option", ["out", "masks", "picture"])
 def test_what_exists_is_not_replaced(option, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "precious.txt").write_text("mine")
-    targets: dict[str, Path] = {"out": tmp_path / "new", option: tmp_path / "out"}
+    there = tmp_path / ("out.png" if option == "picture" else "out")
+    there.mkdir()
+    (there / "precious.txt").write_text("mine")
+    targets: dict[str, Path] = {"out": tmp_path / "new", option: there}
     out = targets.pop("out")
     with pytest.raises(UserError, match="already exists"):
         simulate(out, settings=few(), **targets)
-    assert (tmp_path / "out" / "precious.txt").read_text() == "mine"
+    assert (there / "precious.txt").read_text() == "mine"
 
 
 def test_overwrite_replaces_an_export_and_nothing_else(tmp_path):

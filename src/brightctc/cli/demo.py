@@ -45,6 +45,12 @@ STEPS = (
     ("score them", "predict run-0/bundle new scores.csv"),
     ("a report of both trainings, beside simpler models", "report run-0 run-1 report.html"),
     ("a report of the new sample", "report scores.csv new_sample.html"),
+    (
+        "unblind it: the same cells with the truth beside them …",
+        f"import new_sample unblinded {PATTERN} --table new_sample/truth.csv --label label "
+        "--positive CTC --negative leukocyte",
+    ),
+    ("… and how did it do?", "evaluate run-0/bundle unblinded truth --part all"),
 )
 OWN = f"""brightctc import YOUR_EXPORT cohort {PATTERN} \\
     --table labels.csv --label label --positive CTC --negative leukocyte
@@ -83,11 +89,13 @@ def command(
 def _end(printer: Printer, out: Path, minutes: float) -> None:
     """Where to look, and what to run on own data."""
     printer.say(f"\ndone in {minutes:.1f} minutes. These are made cells: the figures say nothing about real ones.")
-    printer.say(
-        f"\nlook at  {out / 'report.html'}      how good it is, on whom, and what was lost from lines to patients"
-    )
-    printer.say(
-        f"         {out / 'new_sample.html'}  the blinded sample; {out / 'new_sample' / 'truth.csv'} tells the truth"
-    )
-    printer.say(f"         {out / 'export.png'}       some of the cells")
+    look = {
+        "report.html": "how good it is, on whom, and what was lost from lines to patients",
+        "new_sample.html": "what it says of the blinded sample",
+        "truth/figure.png": "how true that was",
+        "export.png": "some of the cells",
+    }
+    printer.say("\nlook at")
+    for name, words in look.items():
+        printer.say(f"  {out / name}: {words}")
     printer.say(f"\nwith your own cells:\n\n{OWN}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
+from brightctc.errors import UserError, typed
 
 if TYPE_CHECKING:
     from brightctc.report import ReportResult
@@ -14,11 +15,14 @@ _FIGURES = {"roc_auc": "ROC-AUC", "average_precision": "average precision", "f1"
 
 
 def command(
-    sources: Annotated[
+    paths: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE...", help="A run; several runs of one recipe (its seeds); or one scores table."),
+        typer.Argument(
+            metavar="SOURCE... OUT.html",
+            help="A run; several runs of one recipe (its seeds); or one scores table. Last: the report, one file that "
+            "needs no other.",
+        ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The report: one file that needs no other.")],
     cohort: Annotated[
         Path | None, typer.Option(help="The cohort of the runs, where it was moved since the training.")
     ] = None,
@@ -35,6 +39,9 @@ def command(
     """Write a report for people: of runs, measured as by evaluate; or of the scores of a new sample."""
     from brightctc.report import report
 
+    *sources, out = paths
+    if not sources:
+        raise UserError("where to write is missing", "OUT.html", f"{typed('report', out, 'report.html')}")
     printer = Printer(json)
     with printer.progress() as progress:
         result = report(
@@ -62,6 +69,8 @@ def _show(printer: Printer, result: "ReportResult") -> None:
     from brightctc.evaluate.wording import shown
 
     printer.say(result.headline)
+    for stamp in result.stamps:
+        printer.say(f"beside every figure: {stamp}")
     if result.standing:
         rows: list[list[object]] = [
             [name, *(shown(row[figure]) for figure in _FIGURES)] for name, row in result.standing.items()

@@ -92,9 +92,9 @@ def _show(printer: Printer, result: "SimulateResult", blind: bool, dapi: bool) -
         wide = result.separations.pivot("group", index=["statistic", "meaning"], values="roc_auc")
         groups = [name for name in ("patients", "lines") if name in wide.columns]
         rows: list[list[object]] = [
-            [row["statistic"], *(row[group] for group in groups), row["meaning"]] for row in wide.to_dicts()
+            [row["statistic"], *(f"{row[group]:.3f}" for group in groups), row["meaning"]] for row in wide.to_dicts()
         ]
-        printer.table(["statistic", *groups, "what it is"], rows)
+        printer.table(["statistic", *(_with_counts(result, group) for group in groups), "what it is"], rows)
     files = "labels.csv, truth.csv (what was drawn), settings.yaml (with where each number is from)"
     printer.say(f"wrote {result.folder}: {files}")
     known = () if blind else ("--label", "label", "--positive", "CTC", "--negative", "leukocyte")
@@ -104,3 +104,9 @@ def _show(printer: Printer, result: "SimulateResult", blind: bool, dapi: bool) -
     printer.say(f"next: {typed('import', result.folder, cohort, *words, '--table', table)}")
     if blind:
         printer.say(f"then: {typed('predict', 'BUNDLE', cohort, 'scores.csv')}")
+
+
+def _with_counts(result: "SimulateResult", group: str) -> str:
+    """`patients (52 : 520)`."""
+    row = next(row for row in result.separations.to_dicts() if row["group"] == group)
+    return f"{group} ({row['positives']} : {row['negatives']})"

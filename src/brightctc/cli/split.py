@@ -61,6 +61,11 @@ def _print(printer: Printer, result: "SplitResult") -> None:
     chosen = settings["test"] or f"a share of {settings['test_share']:g}"
     printer.say(f"test: {chosen}; split by {result.by}; seed {settings['seed']}, draw {settings['draw']}")
     printer.warn(result.warnings)
+    if settings["pool"] is None and settings["test"] == "origin = 'patient'":
+        printer.say(
+            "to see what is lost from cell lines to patients, set donors of lines aside before training, such as "
+            "--pool \"donor_id = '…'\""
+        )
     printer.say(f"next: {typed('check', result.cohort)} (does a cell stand in two parts?)")
     printer.say(f"then: {typed('train', result.cohort, 'RUN')}")
 

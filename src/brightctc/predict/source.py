@@ -1,5 +1,6 @@
 """What `predict` was given: a cohort, a folder of images or one image, as rows and the files of each channel."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,11 +76,29 @@ def _folder(folder: Path, bundle: Bundle, names: Names) -> Source:
         raise UserError("no .tif, .tiff or .png files here, at any depth", folder, "check the path of the input")
     found = by_names(folder, images, bundle, names)
     if found is None:
+        _refuse_several_channels(images, folder)
         words = "every image file was taken as the bright-field image of one cell; say --pattern and --bright-field"
         warnings = (f"{words} if the folder holds other channels too",)
         return _made(folder, _plain_rows(images, folder), {"bright_field": list(images)}, warnings)
     rows, paths, warnings = found
     return _made(folder, rows, paths, warnings)
+
+
+def _refuse_several_channels(images: list[Path], folder: Path) -> None:
+    """A UserError where files differ in a last word alone, as channels do (`c1_BF.tif`, `c1_DAPI.tif`)."""
+    seen: dict[tuple[Path, str], Path] = {}
+    for image in images:
+        parts = re.fullmatch(r"(.+)[-_. ]([^\W\d_]+)", image.name[: len(image.name) - len(image_suffix(image.name))])
+        if parts is None:
+            continue
+        other = seen.setdefault((image.parent, parts[1]), image)
+        if other != image:
+            raise UserError(
+                f"the names of these files don't fit the bundle's pattern, and look like several images of one cell: "
+                f"{other.name} and {image.name}",
+                folder,
+                "say how they are named, such as --pattern '{sample_id}/{cell_id}_{channel}.tif' --bright-field BF",
+            )
 
 
 def _made(folder: Path, rows: Any, paths: dict[Channel, list[Path | None]], warnings: tuple[str, ...]) -> Source:

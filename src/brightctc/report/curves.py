@@ -1,6 +1,7 @@
 """Curves as SVG inside the page, in colours of its theme."""
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable
@@ -61,8 +62,12 @@ def score_histogram(score: np.ndarray, threshold: float | None) -> Panel:
 
     def draw(axes: Axes) -> None:
         logit = _logit(score)
-        bins = np.linspace(min(logit.min(), -4), max(logit.max(), 4), 41)
-        axes.hist(logit, bins=bins, color=panels.LINE, alpha=0.75)
+        low, high = min(float(logit.min()), -4.0), max(float(logit.max()), 4.0)
+        width = (high - low) / 40
+        if threshold is not None:  # an edge lies on it, so that no bar holds both candidates and others
+            low -= width - (float(_logit(threshold)) - low) % width
+        bins = low + width * np.arange(math.ceil((high - low) / width) + 1)
+        axes.hist(logit, bins=bins.tolist(), color=panels.LINE, alpha=0.75)
         ticks = [at for at in (1e-6, 1e-4, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999) if bins[0] <= _logit(at) <= bins[-1]]
         axes.set_xticks([float(_logit(at)) for at in ticks], [f"{at:g}" for at in ticks])
         axes.set(xlabel="score (logit scale)", ylabel="cells", yscale="log")

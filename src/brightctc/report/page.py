@@ -64,4 +64,5 @@ def _environment(names: Pseudonyms) -> Environment:
         "reasons": reasons,
         "scored": scored,
     }
+    environment.globals["masked"] = names.replace_any
     return environment

@@ -81,17 +81,36 @@ def command_of(sources: tuple[Path, ...], out: Path, options: dict[str, Any]) ->
 
 
 def _commands(runs: Runs, report_command: str) -> tuple[tuple[str, str], ...]:
-    cohort = runs.cohort
+    cohort, root = runs.cohort, _as_given(runs.cohort.root)
     settings = {} if cohort.split is None else cohort.split.settings
     chosen = {key: value for key, value in settings.items() if key in _SPLIT and value is not None}
     division = [word for key, value in chosen.items() for word in (_SPLIT[key], value)]
-    lines = [("split the cohort", typed("split", cohort.root, *division))]
+    lines = [("import the cells", line)] if (line := _import_line(cohort.about.provenance, root)) else []
+    lines += [("split the cohort", typed("split", root, *division))]
     for folder, seed in zip(runs.folders, runs.seeds, strict=True):
         recipe = folder / "recipe.yaml"
-        lines.append((f"train seed {seed}", typed("train", cohort.root, folder, "--recipe", recipe, "--seed", seed)))
-        lines.append((f"evaluate seed {seed}", typed("evaluate", folder / "bundle", cohort.root, f"{folder}-results")))
-    beside = typed("baselines", cohort.root, "baselines", "--only", "constant,size,border")
+        lines.append((f"train seed {seed}", typed("train", root, folder, "--recipe", recipe, "--seed", seed)))
+        lines.append((f"evaluate seed {seed}", typed("evaluate", folder / "bundle", root, f"{folder}-results")))
+    beside = typed("baselines", root, "baselines", "--only", "constant,size,border")
     return (*lines, ("the simple models beside it", beside), ("this report", report_command))
+
+
+def _import_line(made: dict[str, Any], root: Path) -> str | None:
+    """The line that imported the cohort; None where its provenance does not tell. Folders are told by name alone."""
+    if not {"export", "pattern", "bright_field"} <= made.keys():
+        return None
+    options = {"--pattern": "pattern", "--bright-field": "bright_field", "--dapi": "dapi", "--table": "table",
+               "--key": "key", "--label": "label", "--where": "where"}  # fmt: skip
+    words = [word for option, name in options.items() if made.get(name) for word in (option, made[name])]
+    words += [w for o, n in (("--positive", "positive"), ("--negative", "negative")) if made.get(n)
+              for w in (o, ",".join(made[n]))]  # fmt: skip
+    words += [w for name, value in (made.get("constants") or {}).items() for w in ("--constant", f"{name}={value}")]
+    return typed("import", made["export"], root, *words)
+
+
+def _as_given(root: Path) -> Path:
+    """From here where that goes down alone: a whole path may hold a person's name."""
+    return root.relative_to(Path.cwd()) if root.is_relative_to(Path.cwd()) else root
 
 
 def _flat(settings: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

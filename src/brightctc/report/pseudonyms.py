@@ -22,6 +22,11 @@ class Pseudonyms:
         self._in_words = _any_of([_pattern(donor) for donor in words] + [_beside(d) for d in known if d.isdigit()])
         self._in_ids = _any_of([_pattern(donor) for donor in longest_first])
 
+    @property
+    def replace_any(self) -> bool:
+        """Is any id replaced at all?"""
+        return bool(self._names)
+
     def in_id(self, text: str) -> str:
         """An id, a path or a command, with every donor's id replaced."""
         return self._in_ids.sub(self._replaced, text)

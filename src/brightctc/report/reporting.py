@@ -32,7 +32,8 @@ class ReportResult:
     """What was written.
 
     kind: `runs` or `scores`; headline: in a line; figures: of runs, as in metrics.json. Of runs also standing: the
-    network and the simple models beside it, name → figure → interval; gap: from cell lines to patients, in sentences.
+    network and the simple models beside it, name → figure → interval; gap: from cell lines to patients, in sentences;
+    stamps: what stands beside every figure; counts: of scores, candidates, cells read and unread.
     """
 
     page: Path
@@ -43,6 +44,8 @@ class ReportResult:
     warnings: tuple[str, ...]
     standing: dict[str, dict[str, Interval]]
     gap: tuple[str, ...]
+    stamps: tuple[str, ...]
+    counts: dict[str, int]
 
     def summary(self) -> dict[str, Any]:
         """For machines."""
@@ -56,6 +59,8 @@ class ReportResult:
                 name: {figure: found.as_dict() for figure, found in row.items()} for name, row in self.standing.items()
             },
             "gap": list(self.gap),
+            "stamps": list(self.stamps),
+            "counts": self.counts,
             "warnings": list(self.warnings),
         }
 
@@ -77,6 +82,8 @@ class _Content:
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     standing: dict[str, dict[str, Interval]] = field(default_factory=dict)
     gap: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def report(
@@ -130,6 +137,8 @@ def report(
         content.warnings,
         content.standing,
         content.gap,
+        content.stamps,
+        content.counts,
     )
 
 
@@ -162,6 +171,7 @@ def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: P
         figures={name: dict(found[name].as_dict()) for name in FIGURES},
         standing=found.standing(STANDING),
         gap=gap.words,
+        stamps=found.claim.stamps,
     )
 
 
@@ -179,6 +189,7 @@ def _of_scores(source: Scores, command: str) -> _Content:
         people=_donors(source.table),
         donors=_donors(source.table),
         cells=_of_nobody(shown),
+        counts={"candidates": page.candidates, "read": page.read, "unread": page.unread},
     )
 
 

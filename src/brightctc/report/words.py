@@ -81,7 +81,7 @@ def _border(found: Measured) -> Verdict:
             f"Background alone predicts the class: {told}, above chance. The classes differ in how or when they were "
             "imaged, and the network may have learned that.",
         )
-    return Verdict("open", f"The background is not shown to know the class: {told}; chance is 0.5.")
+    return Verdict("open", f"No sign that the background knows the class: {told}; chance is 0.5.")
 
 
 def _why(figure: Interval) -> str:

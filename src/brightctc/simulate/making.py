@@ -15,6 +15,8 @@ from brightctc.simulate.people import CAGES, CANCER, LINE_NAMES, PITCH_UM, CellP
 from brightctc.simulate.settings import Settings
 from brightctc.simulate.trivial import trivial_of
 
+MADE = "made"  # the label source, by which every figure measured on these cells says so
+
 
 @dataclass(frozen=True)
 class Order:
@@ -57,7 +59,7 @@ def _make(order: Order, cell: CellPlan) -> Made:
     if order.masks is not None:
         _write(order.masks / cell.sample.sample_id / f"{cell.cell_id}.tif", crop.masks)
     trivial = asdict(trivial_of(crop.bright_field, crop.masks, pixel))
-    return Made(_label(cell, settings, pixel), _truth(cell, scene, setting), trivial)
+    return Made(_label(cell, settings, pixel), _truth(cell, scene, setting, pixel), trivial)
 
 
 def _write(path: Path, pixels: np.ndarray) -> None:
@@ -83,17 +85,20 @@ def _label(cell: CellPlan, settings: Settings, pixel: float) -> dict[str, Any]:
         "y": (CAGES - 1 - cell.place[1]) * PITCH_UM,
         "pixel_size_um": round(pixel, 6),
         "blood_volume_ml": settings.cohort.blood_volume_ml,
-        "label_source": "made",  # by which every figure measured on these cells says so
+        "label_source": MADE,
     }
 
 
-def _truth(cell: CellPlan, scene: SceneDraw, setting: Setting) -> dict[str, Any]:
+def _truth(cell: CellPlan, scene: SceneDraw, setting: Setting, pixel: float) -> dict[str, Any]:
     """A row of truth.csv: every parameter drawn."""
     taken = {name: value for name, value in asdict(setting).items() if name != "specks"}
     return {
         "cell_id": cell.cell_id,
         "sample_id": cell.sample.sample_id,
         "label": cell.label,
+        "label_source": MADE,
+        "donor_id": cell.sample.donor_id,
+        "pixel_size_um": round(pixel, 6),
         "origin": cell.origin,
         "kind": cell.kind,
         **_drawn(scene.cell, ""),
