@@ -10,6 +10,7 @@ from brightctc.cohort import import_export, split
 from brightctc.evaluate import evaluate
 from brightctc.evaluate.claim import MADE
 from brightctc.learn import train
+from brightctc.learn.packing import MADE_CELLS
 from brightctc.simulate import chosen_settings, simulate
 
 COUNTS = {
@@ -33,7 +34,8 @@ def roc_auc(work: Path, *, difference: bool = True, shuffled: bool = False) -> f
         table=work / "labels.csv", label="label", positive=["CTC"], negative=["leukocyte"],
     )  # fmt: skip
     split(work / "cohort", test="origin = 'patient'")
-    train(work / "cohort", work / "run", settings=SETTINGS)
+    trained = train(work / "cohort", work / "run", settings=SETTINGS)
+    assert MADE_CELLS in trained.bundle.warnings
     found = evaluate(work / "run" / "bundle", work / "cohort", work / "results", resamples=20)
     assert pl.read_csv(work / "results" / "scores.csv").height == 80
     assert MADE in found.metrics["stamps"]

@@ -150,6 +150,11 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
     return table
 
 
+def holds_made_cells(cells: pl.DataFrame) -> bool:
+    """Is one of these cells of `brightctc simulate`?"""
+    return "label_source" in cells.columns and bool((cells["label_source"] == MADE_SOURCE).any())
+
+
 def write_cohort(folder: Path, cells: pl.DataFrame, about: CohortFile) -> None:
     """Write `cells.csv` and `cohort.yaml` into an existing folder (which the caller makes whole)."""
     files.write_text(folder / "cells.csv", cells.write_csv())

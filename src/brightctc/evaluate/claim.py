@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from brightctc.bundle import Seen
-from brightctc.cohort import MADE_SOURCE, Cohort
+from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
 
@@ -71,11 +71,6 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
     if part == "sealed":
         warnings.append("the sealed part was opened: it is meant to be scored once, after every choice is made")
     return Claim(part, channel, split_by, resampled, tuple(stamps), tuple(warnings))
-
-
-def holds_made_cells(cells: pl.DataFrame) -> bool:
-    """Is one of these cells of `brightctc simulate`?"""
-    return "label_source" in cells.columns and bool((cells["label_source"] == MADE_SOURCE).any())
 
 
 def groups(cells: pl.DataFrame, by: str) -> list[Hashable]:

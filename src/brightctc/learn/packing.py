@@ -18,7 +18,7 @@ from brightctc.bundle import (
     write_bundle,
 )
 from brightctc.bundle.runtime import Session
-from brightctc.cohort import Cohort
+from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.learn import export
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.loop import Validation
@@ -27,6 +27,7 @@ from brightctc.metrics import choose_threshold
 from brightctc.preprocess import Preparation
 from brightctc.recipe import Recipe
 
+MADE_CELLS = "trained on made cells: of no use for real ones"
 PARITY_CELLS = 256
 """Validation cells on which both runtimes are compared, at most: torch needs long for thousands."""
 
@@ -95,7 +96,7 @@ def _provenance(cohort: Cohort, cells: LabelledCells, judges: LabelledCells, rec
         bright_field=found.get("bright_field"),
         dapi=found.get("dapi"),
         assumptions=_assumptions(recipe),
-        warnings=cohort.split.warnings,
+        warnings=(*cohort.split.warnings, *((MADE_CELLS,) if holds_made_cells(cells.rows) else ())),
     )
 
 

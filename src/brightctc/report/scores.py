@@ -7,8 +7,9 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import CONTRACT_FLAGS
+from brightctc.cohort import holds_made_cells
 from brightctc.errors import plural
-from brightctc.evaluate.claim import MADE, holds_made_cells
+from brightctc.evaluate.claim import MADE
 from brightctc.measure import FLAGS
 from brightctc.metrics import poisson_upper_bound
 from brightctc.predict.table import FLAG_SEPARATOR
