@@ -7,9 +7,6 @@ import numpy as np
 from brightctc.simulate.draws import CellDraw, Neighbour
 from brightctc.simulate.shapes import Body, Compartment, Ellipsoid
 
-HAZE = 0.04  # DAPI in the cytoplasm per volume, relative to a resting nucleus: a guess
-RED_CELL_ABSORPTION = 0.06  # per µm of haemoglobin at 542 nm
-
 
 def cell_body(draw: CellDraw, rng: np.random.Generator) -> Body:
     """The body of a drawn cell around (draw.x_um, draw.y_um). rng: places and phases that have no name."""
@@ -20,7 +17,7 @@ def cell_body(draw: CellDraw, rng: np.random.Generator) -> Body:
     nucleus = _nucleus(draw, centre, rng)
     volume = sum(4 / 3 * math.pi * shape.a * shape.b * shape.c for shape in nucleus)
     cytoplasm = Compartment(
-        outline, draw.index_difference, texture=draw.texture, texture_um=draw.texture_um, dna=HAZE,
+        outline, draw.index_difference, texture=draw.texture, texture_um=draw.texture_um, dna=draw.haze,
         granules=(draw.granules, draw.granule_um, draw.granule_index_difference),
     )  # fmt: skip
     stain = draw.dna * 100.0 / volume  # DNA is what it is, however the nucleus is packed; 100 µm³: a resting one
@@ -105,8 +102,8 @@ def _red_cell(draw: Neighbour, rng: np.random.Generator) -> Body:
     radius, turn = draw.diameter_um / 2, rng.uniform(0, math.pi)
     disc = Ellipsoid(draw.x_um, draw.y_um, radius, radius * rng.uniform(0.85, 1), 1.2, turn, bumps(0.01, rng))
     dimple = Ellipsoid(draw.x_um, draw.y_um, 0.5 * radius, 0.5 * radius, 0.7)
-    outer = Compartment((disc,), draw.index_difference, absorption=RED_CELL_ABSORPTION)
-    return Body((outer, Compartment((dimple,), -draw.index_difference, parent=0, absorption=-RED_CELL_ABSORPTION)))
+    outer = Compartment((disc,), draw.index_difference, absorption=draw.absorption)
+    return Body((outer, Compartment((dimple,), -draw.index_difference, parent=0, absorption=-draw.absorption)))
 
 
 def _ghost(draw: Neighbour, rng: np.random.Generator) -> Body:

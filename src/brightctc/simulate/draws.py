@@ -8,11 +8,8 @@ import numpy as np
 
 from brightctc.simulate.kinds import Kind, Kinds
 
-MIDDLE_SD = 0.7  # µm: how well an instrument centres a cell; a guess
 OBJECTS = ("ghost", "red_cell", "platelet", "debris")
-_OBJECT_SHARES = (0.35, 0.1, 0.25, 0.3)
-_OBJECT_SIZES = {"ghost": 7.0, "red_cell": 7.2, "platelet": 2.4, "debris": 2.2}  # µm, median
-_OBJECT_INDICES = {"ghost": 0.005, "red_cell": 0.07, "platelet": 0.04, "debris": 0.035}  # less the medium's
+_OBJECT_SHARES = (0.35, 0.1, 0.25, 0.3)  # how often each is met beside a cell
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,19 @@ class CellDraw:
     blebs: int
     bleb_um: float
     dna: float
+    haze: float
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """Something that is no nucleated cell; lengths in µm."""
+    """Something that is no nucleated cell; lengths in µm, absorption per µm."""
 
     kind: str
     x_um: float
     y_um: float
     diameter_um: float
     index_difference: float
+    absorption: float
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,17 @@ def draw_scene(kind: str, kinds: Kinds, medium: float, half_width: float, rng: n
 
     medium: its refractive index. What else lies in the crop does not depend on the kind.
     """
-    x, y = rng.normal(0, MIDDLE_SD, 2)
+    x, y = rng.normal(0, kinds.centring_um, 2)
     number = int(rng.poisson(kinds.neighbours))
     if kind in OBJECTS:
-        beside = _beside(number, half_width, _OBJECT_SIZES[kind] / 2, rng)
-        return SceneDraw(None, None, (_object(kind, x, y, rng), *beside))
+        beside = _beside(number, half_width, getattr(kinds, f"{kind}_um") / 2, kinds, medium, rng)
+        return SceneDraw(None, None, (_object(kind, (x, y), kinds, medium, rng), *beside))
     cell = draw_cell(kind, kinds, medium, (x, y), rng)
     partner = None
     if rng.random() < kinds.doublets:
         cell, partner = _pair(cell, kinds, medium, rng)
     taken = cell.diameter_um / 2 + (0 if partner is None else partner.diameter_um)
-    return SceneDraw(cell, partner, _beside(number, half_width, taken, rng))
+    return SceneDraw(cell, partner, _beside(number, half_width, taken, kinds, medium, rng))
 
 
 def draw_cell(name: str, kinds: Kinds, medium: float, at: tuple[float, float], rng: np.random.Generator) -> CellDraw:
@@ -117,6 +116,7 @@ def draw_cell(name: str, kinds: Kinds, medium: float, at: tuple[float, float], r
         blebs=int(rng.poisson(kind.blebs + (4.0 if dying else 0.0))),
         bleb_um=min(kind.bleb_um, 0.4 * diameter),
         dna=kind.dna * math.exp(rng.normal(0, kind.dna_sd)),
+        haze=kinds.haze,
     )
 
 
@@ -145,20 +145,27 @@ def _pair(cell: CellDraw, kinds: Kinds, medium: float, rng: np.random.Generator)
     )
 
 
-def _beside(number: int, half_width: float, taken: float, rng: np.random.Generator) -> tuple[Neighbour, ...]:
+def _beside(
+    number: int, half_width: float, taken: float, kinds: Kinds, medium: float, rng: np.random.Generator
+) -> tuple[Neighbour, ...]:
     """Objects between the cell and a little beyond the crop's edge."""
     found = []
     for _ in range(number):
         angle, away = rng.uniform(0, 2 * math.pi), rng.uniform(0.5, 1.2) * half_width
         kind = str(rng.choice(OBJECTS, p=_OBJECT_SHARES))
-        placed = _object(kind, 0.0, 0.0, rng)
+        placed = _object(kind, (0.0, 0.0), kinds, medium, rng)
         away = max(away, taken + placed.diameter_um)
-        found.append(
-            Neighbour(kind, away * math.cos(angle), away * math.sin(angle), placed.diameter_um, placed.index_difference)
-        )
+        found.append(replace(placed, x_um=away * math.cos(angle), y_um=away * math.sin(angle)))
     return tuple(found)
 
 
-def _object(kind: str, x: float, y: float, rng: np.random.Generator) -> Neighbour:
-    size = _OBJECT_SIZES[kind] * math.exp(rng.normal(0, 0.3 if kind == "debris" else 0.1))
-    return Neighbour(kind, float(x), float(y), size, _OBJECT_INDICES[kind] * math.exp(rng.normal(0, 0.15)))
+def _object(kind: str, at: tuple[float, float], kinds: Kinds, medium: float, rng: np.random.Generator) -> Neighbour:
+    size, index = getattr(kinds, f"{kind}_um"), getattr(kinds, f"{kind}_index") - medium
+    return Neighbour(
+        kind=kind,
+        x_um=float(at[0]),
+        y_um=float(at[1]),
+        diameter_um=size * math.exp(rng.normal(0, 0.3 if kind == "debris" else 0.1)),
+        index_difference=index * math.exp(rng.normal(0, 0.15)),
+        absorption=kinds.red_cell_absorption if kind == "red_cell" else 0.0,
+    )

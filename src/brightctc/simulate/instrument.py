@@ -7,8 +7,6 @@ import numpy as np
 
 from brightctc.simulate.sites import Site
 
-FIELD_UM = 600.0  # half the width of the field of view that crops are cut from; a guess
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -35,8 +33,8 @@ def draw_setting(site: Site, along: float, direction: float, half_width: float, 
     )
     return Setting(
         along=along,
-        field_x_um=rng.uniform(-FIELD_UM, FIELD_UM),
-        field_y_um=rng.uniform(-FIELD_UM, FIELD_UM),
+        field_x_um=rng.uniform(-site.field_um, site.field_um),
+        field_y_um=rng.uniform(-site.field_um, site.field_um),
         focus_um=rng.normal(site.focus_um + site.focus_drift_um * along, site.focus_sd_um),
         lamp=math.exp(rng.normal(0, site.lamp_sd)),
         gradient_x=slope * math.cos(direction),
@@ -51,7 +49,7 @@ def illumination(setting: Setting, site: Site, places: np.ndarray) -> np.ndarray
     """Light relative to the site's exposure: float64 (n, n). places: (n,), µm from the crop's middle."""
     x, y = places[None, :], places[:, None]
     half = abs(float(places[0]))
-    corner = (FIELD_UM * math.sqrt(2)) ** 2
+    corner = (site.field_um * math.sqrt(2)) ** 2
     across = (setting.field_x_um + x) ** 2 + (setting.field_y_um + y) ** 2
     light = setting.lamp * (1 - site.vignetting * np.clip(across / corner, 0, 1))
     light = light * (1 + (setting.gradient_x * x + setting.gradient_y * y) / (2 * half))

@@ -82,6 +82,17 @@ class Kinds(Section):
     apoptotic: float = prior(0.05, "G", "share of cells that are dying", ge=0, le=1)
     doublets: float = prior(0.03, "G", "share of cells to which a leukocyte clings", ge=0, le=1)
     neighbours: float = prior(0.25, "G", "ghosts, platelets, debris beside a cell, on average", ge=0, le=10)
+    centring_um: float = prior(0.7, "G", "µm: how far from the middle an instrument puts a cell", ge=0, le=20)
+    haze: float = prior(0.04, "G", "DAPI per volume of cytoplasm; a resting nucleus has about 0.8", ge=0, le=10)
+    ghost_um: float = prior(7.0, "S", "µm: diameter of a red cell's ghost, median", gt=0, le=30)
+    ghost_index: float = prior(1.340, "G", "refractive index inside a ghost", ge=1.3, le=1.6)
+    red_cell_um: float = prior(7.2, "S", "µm: diameter of a red cell, median", gt=0, le=30)
+    red_cell_index: float = prior(1.405, "S2", "refractive index of a red cell", ge=1.3, le=1.6)
+    red_cell_absorption: float = prior(0.06, "M", "per µm: of haemoglobin at 542 nm", ge=0, le=2)
+    platelet_um: float = prior(2.4, "S", "µm: diameter of a platelet, median", gt=0, le=30)
+    platelet_index: float = prior(1.375, "G", "refractive index of a platelet", ge=1.3, le=1.6)
+    debris_um: float = prior(2.2, "G", "µm: size of a heap of debris, median", gt=0, le=30)
+    debris_index: float = prior(1.370, "G", "refractive index of debris", ge=1.3, le=1.6)
 
     @model_validator(mode="after")
     def _shares_of_one_whole(self) -> Self:

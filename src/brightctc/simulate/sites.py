@@ -16,6 +16,7 @@ class Site(Section):
     focus_um: float = prior(3.0, "G", "µm past the cell's middle, on average", ge=-50, le=50)
     focus_sd_um: float = prior(1.5, "G", "µm, from cell to cell", ge=0, le=50)
     focus_drift_um: float = prior(2.0, "G", "µm from the middle of the cartridge to its end", ge=0, le=50)
+    field_um: float = prior(600.0, "G", "µm: half the width of the field of view that crops are cut from", gt=10)
     dust: float = prior(0.15, "G", "specks a crop, on average", ge=0, le=20)
     electrodes: float = prior(0.012, "G", "relative contrast of the chip's pattern", ge=0, le=0.5)
     pitch_um: float = prior(20.0, "M", "µm between electrodes", gt=1, le=500)
