@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from renewing import renewed
+
 from brightctc.bundle import CONTRACT_FLAGS
 from brightctc.measure import FLAGS, GROUPS
 from brightctc.measure.quality import LEARNED
 from brightctc.measure.table import QUALITY, dictionary
 
 PAGE = Path(__file__).parent / "features.md"
-START, END = "<!-- dictionary: start -->\n", "<!-- dictionary: end -->\n"
 
 
 def tables() -> Iterator[str]:
@@ -32,11 +33,9 @@ def tables() -> Iterator[str]:
 
 def page() -> str:
     """docs/features.md with its tables renewed."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
     count = sum(len(group) for group in GROUPS.values())
     intro = f"\n{count} features and {len(QUALITY)} figures of quality.\n"
-    return f"{before}{intro}{chr(10).join(tables())}{after}"
+    return renewed(PAGE, "dictionary", f"{intro}{chr(10).join(tables())}")
 
 
 if __name__ == "__main__":

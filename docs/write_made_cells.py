@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from renewing import renewed
+
 from brightctc.settings import Section
 from brightctc.simulate import OBJECTIVES, Settings
 from brightctc.simulate.kinds import SOURCES, Kind
@@ -10,7 +12,6 @@ from brightctc.simulate.priors import TAGS, tag_of
 from brightctc.simulate.sites import Site
 
 PAGE = Path(__file__).parent / "made-cells.md"
-START, END = "<!-- settings: start -->\n", "<!-- settings: end -->\n"
 WIDE: dict[str, type[Section]] = {"kinds": Kind, "sites": Site}  # one table, a column an instance
 
 
@@ -62,9 +63,7 @@ def _shown(value: object) -> str:
 
 def page() -> str:
     """docs/made-cells.md with its tables renewed."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
-    return f"{before}{chr(10).join(tables())}{after}"
+    return renewed(PAGE, "settings", "\n".join(tables()))
 
 
 if __name__ == "__main__":

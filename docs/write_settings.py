@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
+from renewing import renewed
 
 from brightctc.recipe import WAYS, Dapi, Recipe, read_recipe
 
 PAGE = Path(__file__).parent / "recipes.md"
-START, END = "<!-- settings: start -->\n", "<!-- settings: end -->\n"
 WAY_MODELS = get_args(get_args(Dapi)[0])
 MEANINGS = {  # of settings whose name nearly says it
     "backbone.name": "a classifier of timm, by its name there",
@@ -70,9 +70,7 @@ def shown(value: Any) -> str:
 
 def page() -> str:
     """docs/recipes.md with its table renewed."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, after = text[: text.index(START) + len(START)], text[text.index(END) :]
-    return f"{before}\n{table()}{after}"
+    return renewed(PAGE, "settings", f"\n{table()}")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def command(
     printer, start = Printer(), time.monotonic()
     files.refuse_other_things(out, "export/truth.csv", overwrite)
     with files.new_folder(out, overwrite=overwrite):
-        pass  # empty; the steps fill it
+        printer.say(f"everything goes into {out}")
     for number, (meaning, words) in enumerate(STEPS, start=1):
         line = words.replace("{seed}", str(seed))
         printer.say(f"\n{number}/{len(STEPS)} {meaning}\n$ brightctc {line}")

@@ -18,7 +18,7 @@ from brightctc.simulate.people import kinds_in
 from brightctc.simulate.settings import Settings
 
 COLUMNS = 12
-DPI = 170
+DPI = 140
 DARK, BRIGHT = 0.45, 1.55  # of the background's level, shown as black and white
 NAMES = {"a549": "A549", "calu3": "Calu-3", "patient_ctc": "patients' CTCs", "red_cell": "red cells", "ghost": "ghosts"}
 CELL, GAP, LEFT, TOP = 0.78, 0.04, 1.25, 0.62  # inches
