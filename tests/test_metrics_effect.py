@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from brightctc.metrics import cliffs_delta, roc_auc
+from brightctc.metrics import Scored, cliffs_delta, intervals, roc_auc
 
 
 def test_a_worked_example() -> None:
@@ -62,3 +62,22 @@ def test_whole_donors_are_resampled() -> None:
     few = cliffs_delta(positive[:150], values[:150], unit="donor", groups=donor[:150].tolist())
     assert (few.low, few.high) == (None, None)
     assert few.reason == "only 5 donor(s) with cells of a class"
+
+
+def test_of_donors_its_interval_is_that_of_the_roc_area() -> None:
+    rng = np.random.default_rng(1)
+    donor = np.arange(300) % 15
+    positive = rng.random(300) < 0.4
+    values = rng.normal(size=300) + positive + rng.normal(size=15)[donor]
+    delta = cliffs_delta(positive, values, unit="donor", groups=donor.tolist(), resamples=400)
+    scored = Scored(values, values > 0, np.full(300, 0.5))
+    area = intervals(positive, [scored], unit="donor", groups=donor.tolist(), resamples=400).figures["roc_auc"]
+    assert area.low is not None
+    assert area.high is not None
+    assert (delta.low, delta.high) == pytest.approx((2 * area.low - 1, 2 * area.high - 1))
+
+
+def test_one_donor_with_nearly_all_cells_allows_no_interval() -> None:
+    donor = np.where(np.arange(200) < 160, 0, np.arange(200) // 2 % 10)
+    found = cliffs_delta(np.arange(200) % 2 == 0, np.arange(200.0), unit="donor", groups=donor.tolist())
+    assert (found.low, found.reason) == (None, "one donor has most cells of a class")

@@ -1,9 +1,11 @@
 """Bootstrap intervals: whole donors, stratified, the mean over seeds; against scikit-learn on repeated cells."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as reference
 
 from brightctc.metrics import (
@@ -18,7 +20,10 @@ from brightctc.metrics import (
     resampled_figures,
     unit_numbers,
 )
-from brightctc.metrics.intervals import resample_weights
+from brightctc.metrics.ends import percentile_ends, share_ends
+from brightctc.metrics.intervals import Difference
+from brightctc.metrics.resampling import resample_weights
+from brightctc.metrics.units import effective_number
 
 
 def drawn(cells: int = 240, donors: int = 12, seed: int = 0) -> tuple[np.ndarray, Scored, np.ndarray]:
@@ -112,16 +117,96 @@ def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
     assert ends[0] == ends[1] != ends[2]
 
 
-def test_percentiles_of_the_resamples() -> None:
+def test_of_cells_the_ends_are_percentiles_of_the_resamples() -> None:
+    positive, result, _ = drawn()
+    found = intervals(positive, [result], resamples=400).figures["recall"]
+    recalls = resampled_figures(positive, [result], np.arange(positive.size), 400, 0)["recall"]
+    assert (found.low, found.high) == tuple(np.quantile(recalls, (0.025, 0.975), method="nearest"))
+
+
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [
+        pytest.param("recall", lambda value: value, id="recall"),
+        pytest.param("roc_auc", lambda value: value, id="ROC-AUC"),
+        pytest.param("false_calls_per_1000", lambda value: value / 1000, id="false calls"),
+        pytest.param("mcc", lambda value: (value + 1) / 2, id="MCC"),
+        pytest.param("looks_per_true", lambda value: 1 / value, id="looks: the precision, upside down"),
+    ],
+)
+def test_of_donors_the_interval_is_students_t_on_the_logit_scale(
+    name: str, share: Callable[[float | np.ndarray], float | np.ndarray]
+) -> None:
     positive, result, donor = drawn()
-    found = intervals(positive, [result], unit="donor", groups=[f"D{i}" for i in donor], resamples=400).figures[
-        "recall"
+    found = intervals(positive, [result], unit="donor", groups=donor.tolist(), resamples=400).figures[name]
+    spread = np.std(share(resampled_figures(positive, [result], donor, 400, 0)[name]))
+    low, value, high = (float(share(end)) for end in ends(found))
+    held = [np.bincount(donor, weights=cells) for cells in (positive, ~positive)]
+    units = [each.sum() ** 2 / (each**2).sum() for each in held]
+    n = {"recall": units[0], "false_calls_per_1000": units[1]}.get(name, min(units))
+    reach = stats.t.ppf(0.975, n - 1) * np.sqrt(n / (n - 1)) * spread / (value * (1 - value))
+    assert sorted(logit(np.array([low, high])) - logit(value)) == pytest.approx([-reach, reach])
+    assert found.low < found.value < found.high  # pyright: ignore[reportOptionalOperand]
+
+
+def logit(share: np.ndarray | float) -> np.ndarray | float:
+    return np.log(share / (1 - share))
+
+
+@pytest.mark.parametrize(
+    ("cells", "number"),
+    [
+        pytest.param([5] * 10, 10, id="equal"),
+        pytest.param([5] * 10 + [0] * 3, 10, id="who have none don't count"),
+        pytest.param([9] + [1] * 9, 18**2 / 90, id="one has half"),
+        pytest.param([100, 1], 101**2 / 10_001, id="one has nearly all"),
+        pytest.param([0, 0], 0, id="none"),
+    ],
+)
+def test_the_effective_number_of_donors(cells: list[int], number: float) -> None:
+    assert effective_number(np.array(cells)) == pytest.approx(number)
+
+
+def test_a_donor_with_nearly_all_positives_allows_no_interval() -> None:
+    donor = np.arange(400) % 10
+    positive = (donor == 0) | (np.arange(400) < 10)
+    result = scored(positive, np.random.default_rng(0))
+    found = intervals(positive, [result], unit="donor", groups=donor.tolist(), resamples=50).figures
+    assert found["recall"].low is None
+    assert found["recall"].reason == "one donor has most of the positive cells: no interval for new patients"
+    assert found["specificity"].low is not None
+
+
+def test_three_ways_to_say_what_an_interval_is() -> None:
+    positive, result, donor = drawn()
+    found = [
+        intervals(positive, [result] * seeds, unit=unit, groups=donor.tolist(), resamples=1000).meaning
+        for unit, seeds in (("donor", 1), ("sample", 2), ("cell", 1))
     ]
-    recalls = np.sort(resampled_figures(positive, [result], donor, 400, 0)["recall"])
-    assert found.low == pytest.approx(recalls[10], abs=0.01)
-    assert found.high == pytest.approx(recalls[389], abs=0.01)
-    low, value, high = ends(found)
-    assert low < value < high
+    apart = "those with and without positive cells apart"
+    assert found == [
+        f"95 % t intervals from 1,000 resamples of whole donors, {apart}: for new patients like these",
+        f"95 % t intervals from 1,000 resamples of whole samples, {apart}; each figure is the mean of 2 seeds, each at "
+        "its own frozen threshold: for new samples like these; not for new patients",
+        "95 % percentile intervals of 1,000 resamples of cells, each class apart: "
+        "cells and seeds only; not for new patients",
+    ]
+
+
+def test_intervals_of_twenty_donors_hold_the_truth() -> None:
+    """A small part of benchmarks/coverage.py; 300 cohorts: 0.95 ± 0.025, and percentiles stay below."""
+    rng, donor, cohorts = np.random.default_rng(0), np.repeat(np.arange(20), 10), 300
+    truth = float(stats.norm.cdf(1 / np.sqrt(2)))  # P(normal cell + normal donor > −1)
+    held = np.zeros(2)
+    for seed in range(cohorts):
+        called = rng.normal(size=200) + rng.normal(size=20)[donor] > -1
+        counts = np.bincount(donor, weights=called)
+        weights = resample_weights(np.ones(200, dtype=bool), donor, 200, seed)
+        drawn = weights @ counts / 200
+        for way, (low, high) in enumerate((share_ends(float(called.mean()), drawn, 20), percentile_ends(drawn))):
+            held[way] += low <= truth <= high
+    assert 0.92 <= held[0] / cohorts <= 0.98
+    assert held[1] < held[0]
 
 
 def test_donors_that_differ_make_a_donor_interval_wider_than_a_cell_interval() -> None:
@@ -302,6 +387,48 @@ def test_differences_are_of_pairs_in_the_same_resamples() -> None:
     assert (found["roc_auc"].low, found["roc_auc"].high) == (low, high)
     same = differences(positive, [better], [better], ("roc_auc",), resamples=50)["roc_auc"]
     assert (same.value, same.low, same.high) == (0, 0, 0)
+
+
+def test_of_donors_a_difference_has_students_t_on_its_own_scale() -> None:
+    positive, first, donor = drawn()
+    second = scored(positive, np.random.default_rng(9))
+    found = differences(positive, [first], [second], ("f1",), unit="donor", groups=donor.tolist(), resamples=300)["f1"]
+    drawn_pairs = [resampled_figures(positive, [each], donor, 300, 0)["f1"] for each in (first, second)]
+    n = min(effective_number(np.bincount(donor, weights=cells)) for cells in (positive, ~positive))
+    reach = stats.t.ppf(0.975, n - 1) * np.sqrt(n / (n - 1)) * np.std(drawn_pairs[0] - drawn_pairs[1])
+    low, value, high = ends(found)
+    assert (low, high) == pytest.approx((value - reach, value + reach))
+
+
+def test_a_difference_stays_within_what_is_possible() -> None:
+    donor = np.arange(60) % 6
+    positive = np.arange(60) < 30
+    first, second = (donor >= 1) & positive, (donor >= 5) & positive
+    pair = [Scored(called * 1.0, called, called * 0.9) for called in (first, second)]
+    found = differences(positive, pair[:1], pair[1:], ("recall",), unit="donor", groups=donor.tolist(), resamples=200)
+    assert ends(found["recall"])[2] == 1
+
+
+@pytest.mark.parametrize("unit", ["donor", "cell"])
+def test_a_difference_that_no_resample_changes_has_no_interval(unit: str) -> None:
+    positive, _, donor = drawn()
+    right, wrong = (Scored(each * 1.0, each, each * 1.0) for each in (positive, ~positive))
+    found = differences(positive, [right], [wrong], ("recall",), unit=unit, groups=donor.tolist(), resamples=50)
+    assert found["recall"] == Interval(1.0, reason="the same in every resample: resampling can't tell how sure it is")
+
+
+def test_rounding_is_no_spread() -> None:
+    found = Difference("f1", 0.3, np.where(np.arange(50) < 25, 0.3, 0.1 + 0.2), 8.0).interval
+    assert (found.low, found.high) == (None, None)
+
+
+def test_a_difference_of_looks_without_a_bound_has_none() -> None:
+    positive, result, donor = drawn()
+    silent = Scored(result.logit, np.arange(positive.size) == np.flatnonzero(positive)[0], result.score)
+    options = {"groups": donor.tolist(), "resamples": 100}
+    found = differences(positive, [result], [silent], ("looks_per_true",), unit="donor", **options)["looks_per_true"]
+    assert (found.low, found.high) == (None, None)
+    assert found.reason
 
 
 def test_differences_of_few_donors_have_no_interval() -> None:

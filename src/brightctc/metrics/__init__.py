@@ -1,9 +1,12 @@
-"""Pure numbers: figures of a classifier, thresholds, exact and bootstrap intervals. No files, no images."""
+"""Pure numbers: figures of a classifier, thresholds, intervals, comparisons, limits of blank. No files, no images."""
 
+from brightctc.metrics.blank import Blank, Detection, blank_of, detection
 from brightctc.metrics.calibration import Reliability, brier, calibration_error, reliability
+from brightctc.metrics.comparing import Comparison, SeedTests, compare, holm, seed_tests
 from brightctc.metrics.counts import Counts, confusion, constant_classifier
 from brightctc.metrics.curves import Curve, average_precision, precision_recall_curve, roc_auc, roc_curve
 from brightctc.metrics.effect import cliffs_delta
+from brightctc.metrics.ends import Interval
 from brightctc.metrics.exact import (
     cells_needed,
     clopper_pearson,
@@ -13,36 +16,54 @@ from brightctc.metrics.exact import (
     upper_bound_of_share,
 )
 from brightctc.metrics.figures import FIGURES, Scored, figures
-from brightctc.metrics.intervals import Interval, Intervals, differences, intervals, resampled_figures, unit_numbers
+from brightctc.metrics.intervals import Intervals, differences, intervals
+from brightctc.metrics.linearity import Linearity, linearity
+from brightctc.metrics.planning import LearningCurve, design_effect, learning_curve, positives_needed, units_needed
 from brightctc.metrics.rare import RarePrecision, expected_precision, precision_at_prevalence
+from brightctc.metrics.resampling import resampled_figures
 from brightctc.metrics.thresholds import Threshold, choose_threshold, parse_policy, sigmoid
+from brightctc.metrics.units import unit_numbers
 
 __all__ = [
     "FIGURES",
+    "Blank",
+    "Comparison",
     "Counts",
     "Curve",
+    "Detection",
     "Interval",
     "Intervals",
+    "LearningCurve",
+    "Linearity",
     "RarePrecision",
     "Reliability",
     "Scored",
+    "SeedTests",
     "Threshold",
     "average_precision",
+    "blank_of",
     "brier",
     "calibration_error",
     "cells_needed",
     "choose_threshold",
     "cliffs_delta",
     "clopper_pearson",
+    "compare",
     "confusion",
     "constant_classifier",
+    "design_effect",
+    "detection",
     "differences",
     "expected_precision",
     "figures",
+    "holm",
     "intervals",
+    "learning_curve",
+    "linearity",
     "parse_policy",
     "poisson_interval",
     "poisson_upper_bound",
+    "positives_needed",
     "precision_at_prevalence",
     "precision_recall_curve",
     "reliability",
@@ -50,7 +71,9 @@ __all__ = [
     "roc_auc",
     "roc_curve",
     "rule_of_three",
+    "seed_tests",
     "sigmoid",
     "unit_numbers",
+    "units_needed",
     "upper_bound_of_share",
 ]

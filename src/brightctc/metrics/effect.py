@@ -1,11 +1,14 @@
 """How far apart two classes lie in one number: Cliff's δ, with a bootstrap interval by whole units."""
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 
 import numpy as np
 
 from brightctc.metrics.curves import Order, weighted_areas
-from brightctc.metrics.intervals import LEVEL, TOO_FEW, Interval, Unit, resample_weights, unit_numbers
+from brightctc.metrics.ends import FROM_MINUS_ONE, Interval, interval_from, percentile_ends, share_ends
+from brightctc.metrics.resampling import resample_weights
+from brightctc.metrics.units import LIGHTEST, TOO_FEW, Unit, holders, members_of, weight_of
 
 _ROWS = 200  # resamples held at a time
 
@@ -22,7 +25,7 @@ def cliffs_delta(
     """P(positive > negative) − P(positive < negative) (Cliff 1993): 2 · ROC-AUC − 1, from −1 to 1; 0: no difference.
 
     positive: bool[n]. values: float[n]; not-a-number is left out. unit, groups: what is resampled whole, as for
-    `intervals`. Percentile interval; none under 6 units that hold cells of each class, or where a class is missing.
+    `intervals`, and intervals as there; none under 6 units that hold cells of each class, or where a class is missing.
     """
     known = ~np.isnan(values)
     positive, values = np.asarray(positive, dtype=bool)[known], np.asarray(values, dtype=np.float64)[known]
@@ -30,14 +33,18 @@ def cliffs_delta(
         return Interval(None, reason="undefined: a class is missing")
     order = Order.of(values)
     value = 2 * float(weighted_areas(positive, order, np.ones((1, len(values))))[0][0]) - 1
-    members = np.arange(len(values))
-    if unit != "cell" and groups is not None:
-        members = unit_numbers([group for group, kept in zip(groups, known, strict=True) if kept])
-        fewest = min(np.unique(members[positive]).size, np.unique(members[~positive]).size)
-        if fewest < TOO_FEW:
-            return Interval(value, reason=f"only {fewest} {unit}(s) with cells of a class")
+    kept = None if groups is None else [group for group, has in zip(groups, known, strict=True) if has]
+    members, unit = members_of(len(values), unit, kept), "cell" if kept is None else unit
+    units, fewest = weight_of("roc_auc", positive, members, unit), min(holders(positive, members).values())
+    if units is not None and (fewest < TOO_FEW or units < LIGHTEST):
+        light = (
+            f"only {fewest} {unit}(s) with cells of a class"
+            if fewest < TOO_FEW
+            else f"one {unit} has most cells of a class"
+        )
+        return Interval(value, reason=light)
     weights = resample_weights(positive, members, resamples, seed)
     blocks = [weights[start : start + _ROWS, members] for start in range(0, resamples, _ROWS)]
     drawn = 2 * np.concatenate([weighted_areas(positive, order, block)[0] for block in blocks]) - 1
-    low, high = np.nanquantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Interval(value, float(low), float(high))
+    ends = percentile_ends if units is None else partial(share_ends, value, units=units, scale=FROM_MINUS_ONE)
+    return interval_from(value, drawn, ends)

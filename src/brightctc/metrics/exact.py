@@ -30,14 +30,14 @@ def rule_of_three(total: int) -> float:
     return min(1.0, 3 / total) if total else 1.0
 
 
-def poisson_interval(count: int, level: float = 0.95) -> tuple[float, float]:
-    """Exact (Garwood 1936) interval of a Poisson mean, from one count."""
+def poisson_interval(count: float, level: float = 0.95) -> tuple[float, float]:
+    """Exact (Garwood 1936) interval of a Poisson mean, from one count ≥ 0; for quasi-Poisson it need not be whole."""
     tail = (1 - level) / 2
     low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
     return low, float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
 
 
-def poisson_upper_bound(count: int, level: float = 0.95) -> float:
+def poisson_upper_bound(count: float, level: float = 0.95) -> float:
     """One-sided exact upper bound of a Poisson mean; 0 seen is compatible with up to 3.0 at 95 %."""
     return float(stats.chi2.ppf(level, 2 * count + 2)) / 2
 

@@ -1,5 +1,6 @@
 """The figures of a result, for one weighting of its cells or for thousands of them at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +21,7 @@ AT_THRESHOLD = (
 )
 OF_SCORES = ("roc_auc", "average_precision", "brier", "calibration_error")
 FIGURES = AT_THRESHOLD + OF_SCORES
-_BLOCK = 1_000_000  # weights held at a time (8 MB an array)
+_BLOCK = 100_000  # weights held at a time (0.8 MB an array): what fits in the cache is three times as fast
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ def figures(positive: np.ndarray, scored: Scored) -> dict[str, float]:
 
 
 def weighted_figures(
-    positive: np.ndarray, scored: Scored, units: np.ndarray, weights: np.ndarray
+    positive: np.ndarray, scored: Scored, units: np.ndarray, weights: np.ndarray, names: Collection[str] = FIGURES
 ) -> dict[str, np.ndarray]:
-    """Figures under many weightings.
+    """Figures under many weightings; at least those of `names` (areas and calibration are left out if not wanted).
 
     positive: bool[n]. units: int[n], the unit (donor, sample or cell) of each cell, from 0.
     weights: float64[r, u], how often each unit counts. Returns float64[r] a figure.
@@ -61,8 +62,10 @@ def weighted_figures(
     """
     positive = np.asarray(positive, dtype=bool)
     found = at_threshold(*_weighted_counts(positive, scored.called, units, weights))
-    found["roc_auc"], found["average_precision"] = _areas(positive, scored.order, units, weights)
-    found["brier"], found["calibration_error"] = _calibration(positive, scored.score, units, weights)
+    if not {"roc_auc", "average_precision"}.isdisjoint(names):
+        found["roc_auc"], found["average_precision"] = _areas(positive, scored.order, units, weights)
+    if not {"brier", "calibration_error"}.isdisjoint(names):
+        found["brier"], found["calibration_error"] = _calibration(positive, scored.score, units, weights)
     return found
 
 
