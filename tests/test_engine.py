@@ -6,6 +6,7 @@ import time
 import pytest
 
 from brightctc import engine
+from brightctc.engine import local
 from brightctc.errors import UserError
 
 
@@ -38,15 +39,13 @@ def test_results_come_in_the_order_of_the_tasks(workers: int | None) -> None:
 
 
 def test_little_work_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_in_processes", lambda *_: pytest.fail("a process was started"))
+    monkeypatch.setattr(local, "_in_processes", lambda *_: pytest.fail("a process was started"))
     assert list(engine.mapped(slow, range(3))) == [0, 1, 2]
 
 
 def test_much_work_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = []
-    monkeypatch.setattr(
-        engine, "_in_processes", lambda function, tasks, workers: shared.append(list(tasks)) or iter(())
-    )
+    monkeypatch.setattr(local, "_in_processes", lambda function, tasks, workers: shared.append(list(tasks)) or iter(()))
     list(engine.mapped(slow, range(100)))
     assert shared == [list(range(1, 100))]
 

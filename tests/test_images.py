@@ -15,7 +15,16 @@ import pytest
 import tifffile
 from PIL import Image
 
-from brightctc.cohort import ImageFault, find_images, read_image, read_images, tiff, write_image
+from brightctc.cohort import (
+    Decoded,
+    ImageFault,
+    find_images,
+    read_image,
+    read_images,
+    tiff,
+    write_decoded,
+    write_image,
+)
 
 RAMP = np.arange(20 * 24, dtype=np.uint16).reshape(20, 24) * 130  # 0 … 62,270: needs all 16 bits
 BYTES = (RAMP // 256).astype(np.uint8)
@@ -93,6 +102,20 @@ def test_pixels_are_those_of_the_file(
     assert pixels.flags.writeable
     np.testing.assert_array_equal(pixels, expected)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("write", "expected"), READABLE)
+def test_the_store_of_decoded_images_holds_the_same(
+    tmp_path: Path, write: Callable[[Path], None], expected: np.ndarray
+) -> None:
+    path = tmp_path / "cell.tif"
+    write(path)
+    write_decoded([path], tmp_path / "store")
+    held = Decoded.open(tmp_path / "store").get(path)
+    assert isinstance(held, np.ndarray)
+    assert held.dtype == expected.dtype
+    assert held.dtype.isnative
+    np.testing.assert_array_equal(held, expected)
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
@@ -238,6 +261,10 @@ def test_unusable_image_has_a_name_and_words(
     assert words in caught.value.detail
     assert str(tmp_path) not in caught.value.detail
     assert capfd.readouterr() == ("", "")
+    write_decoded([path], tmp_path / "store")
+    held = Decoded.open(tmp_path / "store").get(path)
+    assert isinstance(held, ImageFault)
+    assert held.args == caught.value.args
 
 
 def _pngs_with_a_changed_byte(folder: Path) -> None:

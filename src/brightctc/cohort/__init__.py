@@ -1,5 +1,6 @@
 """Cohorts: folders with `cells.csv`, made from an instrument's export; and the one reader of image files."""
 
+from brightctc.cohort.decoded import Decoded, write_decoded
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
     MADE_SOURCE,
@@ -22,6 +23,7 @@ from brightctc.cohort.images import (
     read_image,
     read_images,
     read_or_fault,
+    share,
     write_image,
 )
 from brightctc.cohort.imported import ImportResult
@@ -37,6 +39,7 @@ __all__ = [
     "Classes",
     "Cohort",
     "CohortFile",
+    "Decoded",
     "FilePattern",
     "ImageFault",
     "ImportResult",
@@ -51,8 +54,10 @@ __all__ = [
     "read_images",
     "read_or_fault",
     "select",
+    "share",
     "split",
     "write_cohort",
+    "write_decoded",
     "write_image",
     "write_split",
 ]

@@ -20,6 +20,7 @@ from PIL import Image
 
 from brightctc.cohort import png, tiff
 from brightctc.cohort.faults import MAX_SIDE, MIN_SIDE, FaultKind, ImageFault
+from brightctc.cohort.store import Decoded
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -32,6 +33,7 @@ __all__ = [
     "read_image",
     "read_images",
     "read_or_fault",
+    "share",
     "write_image",
 ]
 
@@ -52,16 +54,35 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 _BATCH = 8  # images a thread reads at a time: handing over single crops would cost more than reading them
+_shared: Decoded | None = None
+
+
+def share(folder: Path | None) -> None:
+    """From now on, in this process, images come from this store (`write_decoded`) where it holds them; None ends it.
+
+    What is read is the same, bit by bit, but read-only, and of the moment when the store was written. Of the whole
+    process, not an argument: there is one reader and there are many callers (training, scoring, baselines, reports),
+    and where a process gets its pixels from is a matter of where it runs, which none of them should know. An image is
+    the same from either place, so no result depends on it. Raises UserError where the store is missing or damaged.
+    """
+    global _shared
+    _shared = None if folder is None else Decoded.open(folder)
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read one crop: uint8, uint16 or float32 (height, width), C-contiguous, writable, in native byte order.
+    """Read one crop: uint8, uint16 or float32 (height, width), C-contiguous, in native byte order; not to be changed.
 
-    Values are the file's own: nothing is scaled, 16 bits stay 16; floating point of any width turns float32.
+    From the store that is shared (see `share`) where it has it, read-only; else from the file. Values are the file's
+    own: nothing is scaled, 16 bits stay 16; floating point of any width turns float32.
     Raises ImageFault (and nothing else) for what can't be used. By the header, before decoding: over MAX_SIDE
     or under MIN_SIDE px a side, colour, palette, stacks, other types of pixel. Then: missing, damaged or
     unreadable files, and pixels that are not finite.
     """
+    held = None if _shared is None else _shared.get(Path(path))
+    if isinstance(held, ImageFault):
+        raise held
+    if held is not None:
+        return held
     try:
         pixels = _pixels(Path(path))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where tasks run: in this machine's processes, in order, with bounded memory."""
+"""Many short tasks in this machine's processes: in order, with bounded memory; one error ends them all."""
 
 import multiprocessing
 import os
@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from brightctc.engine.watch import end_with_the_first_process
 from brightctc.errors import UserError
 
 Task = TypeVar("Task")
@@ -64,4 +65,5 @@ def _begin() -> None:
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_the_first_process()
     threadpool_limits(1)
