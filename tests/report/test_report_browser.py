@@ -1,8 +1,6 @@
 """The report in a browser: it opens in silence, sorts, enlarges, fits a phone, is readable in the dark, and prints."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,46 +13,6 @@ from brightctc.report import ReportResult, report
 from drawn import draw_export
 from new_samples import NAMES
 from tiny_bundle import tiny_bundle
-
-# every visible text with its colour and what lies behind it, as WCAG 2 reckons contrast
-CONTRASTS = """() => {
-  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => [r, g, b]
-    .map((value) => value / 255)
-    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = channels(getComputedStyle(at).backgroundColor);
-      if (colour.length < 4 || colour[3] > 0) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const found = [];
-  for (const element of document.querySelectorAll("body *")) {
-    const words = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-    if (!words || !element.getClientRects().length || element.closest("script, style")) continue;
-    const style = getComputedStyle(element);
-    const ink = element instanceof SVGElement ? style.fill : style.color;
-    const pair = [luminance(channels(ink)), luminance(channels(String(behind(element))))].sort((a, b) => b - a);
-    found.push([(pair[0] + 0.05) / (pair[1] + 0.05), element.tagName, element.textContent.trim().slice(0, 40)]);
-  }
-  return found;
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser(need: Callable[[object, str], None]) -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright; its own download is not needed."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    need(program, "no browser: install chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=options)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -162,12 +120,17 @@ def test_a_phone_shows_it_without_scrolling_sideways(
 @pytest.mark.parametrize("kind", ["runs", "scores"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_can_be_read_in_both_themes(
-    browser: Any, result: ReportResult, scores: Path, scheme: str, kind: str
+    browser: Any,
+    contrasts: Callable[[Any], list[Any]],
+    result: ReportResult,
+    scores: Path,
+    scheme: str,
+    kind: str,
 ) -> None:
     opened = browser.new_page(color_scheme=scheme)
     opened.goto((result.page if kind == "runs" else scores).as_uri())
     opened.evaluate("document.querySelectorAll('details').forEach((folded) => (folded.open = true))")
-    ratios = opened.evaluate(CONTRASTS)
+    ratios = contrasts(opened)
     assert len(ratios) > 100
     assert not [found for found in ratios if found[0] < 4.5]
     ground = opened.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -11,7 +11,7 @@ from brightctc import files
 from brightctc.bundle import WITHDRAWN
 from brightctc.cli.app import app
 from brightctc.errors import UserError
-from brightctc.report import pdf, report, reporting, runs
+from brightctc.report import pdf, report, runs, sheet
 from reported import made_run
 from tiny_bundle import tiny_parts
 
@@ -141,7 +141,7 @@ def test_where_it_is_written(run: Path, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "report.html").write_text("mine")
     with pytest.raises(UserError, match="already exists"):
         report(run, tmp_path / "report.html")
-    monkeypatch.setattr(reporting, "browser", lambda: "chromium")
+    monkeypatch.setattr(sheet, "browser", lambda: "chromium")
     (tmp_path / "other.pdf").write_text("mine")
     with pytest.raises(UserError, match="already exists"):
         report(run, tmp_path / "other.html", pdf=True)

@@ -19,7 +19,7 @@ _BLOCK = re.compile(rf'<script type="application/json" id="{ELEMENT}">(.*?)</scr
 class Shown:
     """The machine-readable part of a report.
 
-    kind: `runs` or `scores`. cohort: its name, None where there is none. bundles: their hashes.
+    kind: `runs`, `study` or `scores`. cohort: its name, None where there is none. bundles: their hashes.
     donors, cells: hashes of the donors that it shows or counts, and of shown cells whose donor is not known.
     pdf: the name of the PDF that was written beside it, None where there is none.
     """

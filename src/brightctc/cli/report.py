@@ -19,8 +19,8 @@ def command(
         list[Path],
         typer.Argument(
             metavar="SOURCE... OUT.html",
-            help="A run; several runs of one recipe (its seeds); or one scores table. Last: the report, one file that "
-            "needs no other.",
+            help="A run; several runs of one recipe (its seeds); a study; or one scores table. Last: the report, one "
+            "file that needs no other.",
         ),
     ],
     cohort: Annotated[
@@ -36,7 +36,7 @@ def command(
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
-    """Write a report for people: of runs, measured as by evaluate; or of the scores of a new sample."""
+    """Write a report for people: of runs, measured as by evaluate; of a study; or of a new sample's scores."""
     from brightctc.report import report
 
     *sources, out = paths

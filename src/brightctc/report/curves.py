@@ -1,45 +1,19 @@
-"""Curves as SVG inside the page, in colours of its theme."""
+"""The curves of a run and the histogram of a sample's scores, for the page."""
 
-import io
 import math
-import re
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from brightctc.evaluate import panels
 from brightctc.evaluate.evaluation import Evaluation
+from brightctc.report.svg import Panel, blank, on_page
 
 WIDTH, HEIGHT = 3.5, 3.3  # inches
 BOX = (0.16, 0.14, 0.8, 0.68)  # left, bottom, width, height of the axes within it
-_STYLE = panels.STYLE | {"svg.fonttype": "none", "axes.facecolor": "none", "figure.facecolor": "none"}
-_INKS = {
-    panels.POSITIVE: "--positive",
-    panels.NEGATIVE: "--negative",
-    panels.LINE: "--line",
-    panels.ALARM: "--alarm",
-    panels.MUTED: "--muted",
-    panels.GRID: "--rule",
-    "#404040": "--muted",
-    "#202020": "--ink",
-    "#000000": "--ink",
-    "#ffffff": "--paper",
-}  # every colour of the panels → the page's variable
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A drawing and the words for who can't see it."""
-
-    svg: Markup
-    alt: str
 
 
 def panels_of(evaluation: Evaluation, name: str) -> list[Panel]:
@@ -78,7 +52,8 @@ def score_histogram(score: np.ndarray, threshold: float | None) -> Panel:
         if threshold is not None:
             axes.axvline(float(_logit(threshold)), color=panels.ALARM, lw=1.4)
 
-    return Panel(_svg(draw, "all-scores", width=7.0), "Histogram of the scores of all cells read, with the threshold")
+    alt = "Histogram of the scores of all cells read, with the threshold"
+    return Panel(_svg(draw, "all-scores", width=7.0), alt, wide=True)
 
 
 def _logit(score: np.ndarray | float) -> np.ndarray:
@@ -87,23 +62,9 @@ def _logit(score: np.ndarray | float) -> np.ndarray:
 
 
 def _svg(draw: Callable[[Axes], None], name: str, width: float = WIDTH) -> Markup:
-    memory = io.StringIO()
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that the font lacks
-        figure = Figure(figsize=(width, HEIGHT))
-        FigureCanvasAgg(figure)
+    def build() -> Figure:
+        figure = blank(width, HEIGHT)
         draw(figure.add_axes((BOX[0] * WIDTH / width, BOX[1], 1 - (1 - BOX[2]) * WIDTH / width, BOX[3])))
-        figure.savefig(memory, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return Markup(_themed(memory.getvalue(), name))  # noqa: S704 - written by matplotlib, which escapes texts
+        return figure
 
-
-def _themed(svg: str, name: str) -> str:
-    """matplotlib's file as an element of the page: no prologue, ids of its own, colours as variables."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style type=.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", svg)
-    for colour, variable in _INKS.items():
-        svg = re.sub(rf"{colour}\b", f"var({variable})", svg, flags=re.IGNORECASE)
-    svg = re.sub(r"font: ([\d.]+px)[^;\"]*'[^;\"]*", r"font-size: \1", svg)
-    svg = re.sub(r"font: (bold|700) ([\d.]+px)[^;\"]*", r"font-weight: 700; font-size: \2", svg)
-    return re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2).strip()
+    return on_page(build, name)

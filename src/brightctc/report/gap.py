@@ -36,7 +36,7 @@ class Side:
 class Gap:
     """Both sides and their difference in words, or in words why there are none.
 
-    ratio: of the patients' part. notes: why a side has no intervals, or other ones than percentiles.
+    ratio: of the patients' part. notes: why a side has no intervals, or some that come from no resamples.
     """
 
     sides: tuple[Side, ...]

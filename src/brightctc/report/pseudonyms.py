@@ -35,6 +35,10 @@ class Pseudonyms:
         """A sentence: ids that are numbers are replaced only where they are part of a name or quoted."""
         return self._in_words.sub(self._replaced, text)
 
+    def in_name(self, text: str) -> str:
+        """A name of something, e.g. of a curve: as a sentence, or an id where it is nothing else."""
+        return self._names.get(text.strip().casefold()) or self.in_words(text)
+
     def _replaced(self, found: re.Match[str]) -> str:
         return self._names[found[0].casefold()]
 

@@ -1,5 +1,5 @@
 "use strict";
-/* Sorts tables, enlarges cells, opens what is folded before printing. The page reads well without it. */
+/* Sorts tables, enlarges cells, opens what is folded where a link leads to it and before printing. The page reads well without it. */
 
 (() => {
   const value = (row, column) => {
@@ -70,6 +70,13 @@
   addEventListener("beforeprint", () => {
     for (const folded of document.querySelectorAll("details")) folded.open = true;
   });
+
+  const unfold = () => {
+    const folded = document.getElementById(location.hash.slice(1))?.querySelector(":scope > details");
+    if (folded) folded.open = true; // a link to a folded section opens it
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver(

@@ -1,26 +1,24 @@
-"""The verb `report`: runs or scores → one HTML file, and a PDF of it where one is asked for."""
+"""The verb `report`: runs, a study or scores → one HTML file, and a PDF of it where one is asked for."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from brightctc import files
-from brightctc.bundle import Shown
 from brightctc.errors import UserError
 from brightctc.evaluate.evaluation import Resampling
 from brightctc.metrics import FIGURES, Interval
 from brightctc.report import runs_page, scores
 from brightctc.report.gap import measure_gap
-from brightctc.report.page import rendered
-from brightctc.report.pdf import browser, print_page
 from brightctc.report.provenance import command_of
 from brightctc.report.pseudonyms import Pseudonyms
 from brightctc.report.runs import Task, measure_runs
-from brightctc.report.source import Runs, Scores, read_source
+from brightctc.report.sheet import Place, Sheet
+from brightctc.report.source import Runs, Scores, is_study, read_source, refuse_beside_study
+from brightctc.report.stored import stored
+from brightctc.report.writing import KIND, write_document
 
 Progress = Callable[..., None]
 PART, RESAMPLES, SEED = "test", 2000, 0
@@ -67,18 +65,12 @@ class ReportResult:
 
 @dataclass(frozen=True)
 class _Content:
-    """A page's content, and what the verb tells of it. donors: of all cells behind it; cells: shown without a donor."""
+    """A page's content, and what the verb tells of it. people: donors' ids that its texts may hold."""
 
-    kind: str
-    template: str
-    page: object
+    sheet: Sheet
+    people: list[str | None]
     headline: str
     warnings: tuple[str, ...]
-    bundles: tuple[str, ...]
-    cohort: str | None
-    people: Iterable[str | None]
-    donors: Iterable[str | None]
-    cells: Iterable[str]
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
     standing: dict[str, dict[str, Interval]] = field(default_factory=dict)
     gap: tuple[str, ...] = ()
@@ -99,10 +91,11 @@ def report(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ReportResult:
-    """Write one HTML file, complete in itself, of runs or of the scores of a new sample.
+    """Write one HTML file, complete in itself, of runs, of a study, or of the scores of a new sample.
 
     sources: one or several runs of one recipe on one split (its seeds), measured here as `evaluate` does it; or one
-        scores table with its SCORES.meta.json. cohort: of the runs, where it was moved since the training.
+        study, as it was measured; or one scores table with its SCORES.meta.json.
+    cohort: of the runs, where it was moved since the training.
     part, resamples, seed: as for `evaluate`; the seed also draws the cells that are shown for each class.
     pdf: print it as well, to `out` with the ending .pdf; needs Chromium or Chrome.
     show_donors: name donors as the cohort does; otherwise they are donor-1, donor-2 … wherever their id stands.
@@ -112,12 +105,10 @@ def report(
     """
     given = [Path(path) for path in ([sources] if isinstance(sources, str | Path) else sources)]
     out = Path(out)
-    if out.suffix != ".html":
-        raise UserError(f"a report is an .html file, not {out.name!r}", out, f"write e.g. {out.with_suffix('.html')}")
-    printed = out.with_suffix(".pdf") if pdf else None
-    program = browser() if pdf else ""
-    for target in filter(None, (out, printed)):
-        files.refuse_existing(target, overwrite)
+    if given and is_study(given[0]):
+        refuse_beside_study(given, {"--cohort": cohort, **_changed(part, resamples, seed)})
+        return _of_study(given[0], out, pdf=pdf, show_donors=show_donors, overwrite=overwrite)
+    place = Place.of(out, pdf=pdf, overwrite=overwrite)
     if resamples < 1:
         raise UserError("there must be at least one resample", "--resamples", "use 2000")
     source = read_source(given, cohort)
@@ -127,11 +118,11 @@ def report(
     else:
         options |= _changed(part, resamples, seed)
         content = _of_runs(source, part, Resampling(resamples, seed), command_of(tuple(given), out, options), progress)
-    _write(content, Pseudonyms(content.people, shown=show_donors), out, printed, program)
+    place.write(content.sheet, Pseudonyms(content.people, shown=show_donors))
     return ReportResult(
-        out,
-        printed,
-        content.kind,
+        place.page,
+        place.pdf,
+        content.sheet.kind,
         content.headline,
         content.figures,
         content.warnings,
@@ -140,6 +131,14 @@ def report(
         content.stamps,
         content.counts,
     )
+
+
+def _of_study(folder: Path, out: Path, *, pdf: bool, show_donors: bool, overwrite: bool) -> ReportResult:
+    """The report that the study wrote, from its stored findings."""
+    found = stored(folder)
+    printed = write_document(found, out, pdf=pdf, show_donors=show_donors, overwrite=overwrite)
+    headline = f"{found.kind}: {found.asked}"
+    return ReportResult(out, printed, KIND, headline, {}, found.warnings, {}, (), found.stamps, {})
 
 
 def _changed(part: str, resamples: int, seed: int) -> dict[str, Any]:
@@ -157,17 +156,20 @@ def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: P
     if part != "sealed":
         cells = cells.filter(pl.col("part") != "sealed")
     first = found.first
-    return _Content(
+    sheet = Sheet(
         kind="runs",
         template=runs_page.TEMPLATE,
         page=page,
-        headline=f"{part} part, {first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
-        warnings=found.warnings,
         bundles=tuple(bundle.hash for bundle in runs.bundles),
         cohort=runs.cohort.about.name,
-        people=_donors(runs.cohort.cells),
         donors=_donors(cells),
         cells=_of_nobody(first.cells.rows),
+    )
+    return _Content(
+        sheet,
+        people=_donors(runs.cohort.cells),
+        headline=f"{part} part, {first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
+        warnings=found.warnings,
         figures={name: dict(found[name].as_dict()) for name in FIGURES},
         standing=found.standing(STANDING),
         gap=gap.words,
@@ -178,17 +180,20 @@ def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: P
 def _of_scores(source: Scores, command: str) -> _Content:
     page = scores.scores_page(source, command)
     shown = source.table.filter(pl.col("cell_id").is_in(page.shown_cells))
-    return _Content(
+    sheet = Sheet(
         kind="scores",
         template=scores.TEMPLATE,
         page=page,
-        headline=page.headline,
-        warnings=page.warnings,
         bundles=(str(source.meta["bundle_hash"]),),
         cohort=None,
-        people=_donors(source.table),
         donors=_donors(source.table),
         cells=_of_nobody(shown),
+    )
+    return _Content(
+        sheet,
+        people=_donors(source.table),
+        headline=page.headline,
+        warnings=page.warnings,
         counts={"candidates": page.candidates, "read": page.read, "unread": page.unread},
     )
 
@@ -201,21 +206,3 @@ def _of_nobody(cells: pl.DataFrame) -> list[str]:
     """Ids of the cells whose donor is not known."""
     nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
     return nobodys["cell_id"].to_list()
-
-
-def _write(content: _Content, names: Pseudonyms, out: Path, printed: Path | None, program: str) -> None:
-    """Both files whole, or neither."""
-    shown = Shown.of(
-        content.kind,
-        cohort=content.cohort,
-        bundles=content.bundles,
-        donors=content.donors,
-        cells=content.cells,
-        pdf=None if printed is None else printed.name,
-    )
-    text = rendered(content.template, content.page, names, shown)
-    with contextlib.ExitStack() as written:
-        page = written.enter_context(files.new_file(out))
-        page.write_text(text, encoding="utf-8")
-        if printed is not None:
-            print_page(program, page, written.enter_context(files.new_file(printed)))

@@ -9,13 +9,14 @@ from brightctc.metrics import Interval
 from brightctc.report.cards import Card, cards
 from brightctc.report.checklists import Checklist, checklists
 from brightctc.report.counts import cartridge_table, part_table, single_class, split_words
-from brightctc.report.curves import Panel, panels_of
+from brightctc.report.curves import panels_of
 from brightctc.report.gallery import Gallery, galleries, montages
 from brightctc.report.gap import Gap
 from brightctc.report.known import known_of
 from brightctc.report.provenance import Provenance, of_runs
 from brightctc.report.runs import Measured
 from brightctc.report.source import Runs
+from brightctc.report.svg import Panel
 from brightctc.report.table import Column, Table, table
 from brightctc.report.words import Verdict, asked, verdicts
 

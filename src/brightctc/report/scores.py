@@ -13,10 +13,11 @@ from brightctc.evaluate.claim import MADE
 from brightctc.measure import FLAGS
 from brightctc.metrics import poisson_upper_bound
 from brightctc.predict.table import FLAG_SEPARATOR
-from brightctc.report.curves import Panel, score_histogram
+from brightctc.report.curves import score_histogram
 from brightctc.report.gallery import Cell, Gallery, flags_in_words, scored_gallery
 from brightctc.report.provenance import Provenance, of_scores
 from brightctc.report.source import Scores
+from brightctc.report.svg import Panel
 from brightctc.report.table import SCORE, Column, Table, table
 
 TEMPLATE = "scores.html.j2"

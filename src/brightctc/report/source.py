@@ -1,6 +1,6 @@
 """What a report is of: runs of one recipe on one cohort, or the scores of a new sample."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,28 @@ def read_source(sources: Sequence[Path], cohort: Path | None) -> Runs | Scores:
     if cohort is not None:
         raise UserError("--cohort belongs to runs; scores know their images", tables[0], "leave --cohort out")
     return _scores(tables[0])
+
+
+def is_study(folder: Path) -> bool:
+    """Is this the folder of a study?"""
+    return (folder / "study.yaml").is_file()
+
+
+def refuse_beside_study(sources: Sequence[Path], options: Mapping[str, Any]) -> None:
+    """A study's report is of that study alone, as it was measured. options: those that were given."""
+    if len(sources) > 1:
+        raise UserError("a report is of one study", sources[1], "write a report for each")
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise UserError(
+            f"{given[0]} does not belong to a study's report: it is written as the study was measured",
+            sources[0],
+            f"leave {given[0]} out",
+        )
+    if not (sources[0] / "findings.json").is_file():
+        if (sources[0] / WITHDRAWN).exists():
+            raise UserError("a donor of this study has withdrawn", sources[0], "start it anew without this donor")
+        raise UserError("this study has no findings yet", sources[0], "start it once more: it goes on and writes them")
 
 
 def _scores(path: Path) -> Scores:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from brightctc.metrics import Interval
 
 Kind = Literal["text", "id", "number"]
-NOTHING = "–"
+NOTHING, NO_BOUND = "–", "no bound"
 SCORE = "score"  # in place of a format: as `scored` writes it
 
 
@@ -45,7 +45,7 @@ def written(value: Any, form: str = ".3f") -> str:
     if isinstance(number, str):
         return number
     if isinstance(number, float) and math.isinf(number):
-        return "no bound"
+        return NO_BOUND
     return _formatted(number, form if isinstance(number, float) or form.endswith("d") else ",d")
 
 
@@ -61,7 +61,8 @@ def ends(figure: Interval, form: str = ".3f") -> str:
     """`0.870 to 0.940`; empty where there is no interval."""
     if figure.low is None and figure.high is None:
         return ""
-    return " to ".join("no bound" if end is None else _formatted(end, form) for end in (figure.low, figure.high))
+    bounds = [end if end is not None and math.isfinite(end) else None for end in (figure.low, figure.high)]
+    return " to ".join(NO_BOUND if end is None else _formatted(end, form) for end in bounds)
 
 
 def _formatted(number: float, form: str) -> str:
@@ -78,6 +79,6 @@ def order(value: Any) -> str | float:
 
 
 def reasons(shown: Table) -> list[str]:
-    """Why intervals of the table are missing or not percentiles, each once."""
+    """Why intervals of the table are missing or come from no resamples, each once."""
     found = [value.reason for row in shown.rows for value in row if isinstance(value, Interval) and value.reason]
     return list(dict.fromkeys(found))
