@@ -89,6 +89,11 @@ class DapiMix(Section):
     """The paper's way: DAPI images of training cells become additional training samples."""
 
     way: Literal["mix"] = "mix"
+    control: Literal["none", "repeat", "permuted"] = Field(
+        default="none",
+        description="what DAPI is held against in an ablation. repeat: the same cells' bright field once more in its "
+        "place; permuted: DAPI with the labels of other training cells",
+    )
 
 
 class DapiChannel(Section):

@@ -6,7 +6,18 @@ Each is fitted on training crops of the bright field; nothing else is learned fr
 
 from brightctc.baselines.comparing import BaselinesResult, baselines
 from brightctc.baselines.fitting import BASELINES, fit
-from brightctc.baselines.measuring import Exam, measured
+from brightctc.baselines.measuring import Exam, measured, scored_by
 from brightctc.baselines.model import Cells, Model, threshold
 
-__all__ = ["BASELINES", "BaselinesResult", "Cells", "Exam", "Model", "baselines", "fit", "measured", "threshold"]
+__all__ = [
+    "BASELINES",
+    "BaselinesResult",
+    "Cells",
+    "Exam",
+    "Model",
+    "baselines",
+    "fit",
+    "measured",
+    "scored_by",
+    "threshold",
+]

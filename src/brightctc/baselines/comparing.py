@@ -16,7 +16,7 @@ from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import Claim, claim_of
+from brightctc.evaluate.claim import Claim, claim_of, opening_warnings
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 
 Progress = Callable[..., None]
@@ -72,6 +72,7 @@ def baselines(
     rows, left_out = cells_of(held.classes, held, part)
     exam = Exam.of(held, rows, part, by, seed)
     network = None if bundle is None else _network(bundle, held, rows, part, by)
+    left_out += opening_warnings(held, part, "baselines", ",".join(names))
     drawn = Resampling(resamples, seed)
     found: dict[str, Evaluation] = {}
     if network is not None:

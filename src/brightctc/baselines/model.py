@@ -111,20 +111,20 @@ def chosen(classifier: Any, choices: dict[str, list[Any]], table: np.ndarray, tr
 
     Donors, where there are enough of them, stay in one fold. With too few cells for folds the first choice is taken.
     """
-    folds = int(min(FOLDS, training.positive.sum(), (~training.positive).sum()))
-    donors = training.donors
-    if (
-        donors is not None
-        and len({donor for donor, yes in zip(donors, training.positive, strict=True) if yes}) >= folds
-    ):
-        names = [str(donor) for donor in donors]
-        splits = StratifiedGroupKFold(folds, shuffle=True, random_state=training.seed).split(
-            table, training.positive, names
-        )
-    else:
-        splits = StratifiedKFold(folds, shuffle=True, random_state=training.seed).split(table, training.positive)
-    search = GridSearchCV(classifier, choices, scoring="average_precision", cv=list(splits))
+    search = GridSearchCV(classifier, choices, scoring="average_precision", cv=_folds(table, training))
     return search.fit(table, training.positive).best_estimator_
+
+
+def _folds(table: np.ndarray, training: Training) -> list[tuple[np.ndarray, np.ndarray]]:
+    """By whole donors where each fold then holds both classes, else by cell."""
+    positive, donors = training.positive, training.donors
+    folds = int(min(FOLDS, positive.sum(), (~positive).sum()))
+    if donors is not None and len({donor for donor, yes in zip(donors, positive, strict=True) if yes}) >= folds:
+        by_donor = StratifiedGroupKFold(folds, shuffle=True, random_state=training.seed)
+        found = list(by_donor.split(table, positive, [str(donor) for donor in donors]))
+        if all(len(set(positive[judged].tolist())) == 2 for _, judged in found):
+            return found
+    return list(StratifiedKFold(folds, shuffle=True, random_state=training.seed).split(table, positive))
 
 
 def threshold(model: Model, cells: Cells, positive: np.ndarray, policy: str = "f1") -> Threshold:

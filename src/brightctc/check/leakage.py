@@ -25,7 +25,18 @@ def leakage_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
     known = {frozenset(group) for group in exact}
     dapi = [group for group in _exact_groups(crops, CHANNELS[1]) if frozenset(group) not in known]
     yield from _copies(cohort, dapi, "same_dapi", "the same DAPI pixels")
+    yield from _copies(cohort, _across_channels(crops), "same_channels", "one's bright field in another's DAPI")
     yield from _in_two_parts(cohort)
+
+
+def _across_channels(crops: Crops) -> list[list[int]]:
+    """Pairs of rows: the bright field of one has the pixels of the DAPI image of another."""
+    named = crops.images.filter(pl.col("fault").is_null() & (pl.col("low") < pl.col("high"))).select(
+        "row", "channel", "hash"
+    )
+    bright, dapi = (named.filter(pl.col("channel") == channel) for channel in CHANNELS)
+    pairs = bright.join(dapi, on="hash", suffix="_dapi").filter(pl.col("row") != pl.col("row_dapi"))
+    return [list(pair) for pair in pairs.select("row", "row_dapi").iter_rows()]
 
 
 def _exact_groups(crops: Crops, channel: str) -> list[list[int]]:

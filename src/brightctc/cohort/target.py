@@ -10,7 +10,7 @@ from typing import Self
 from brightctc import files
 from brightctc.errors import UserError
 
-_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "images")
+_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", "images")
 
 
 @dataclass(frozen=True)

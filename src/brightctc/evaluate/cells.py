@@ -89,11 +89,18 @@ def labelled(cohort: Cohort, rows: pl.DataFrame) -> np.ndarray:
 
 
 def scored_cells(
-    bundle: Bundle, cohort: Cohort, rows: pl.DataFrame, channel: str, progress: Progress | None
+    bundle: Bundle,
+    cohort: Cohort,
+    rows: pl.DataFrame,
+    channel: str,
+    progress: Progress | None,
+    *,
+    threads: int | None = None,
 ) -> ScoredCells:
     """Score every row, labelled or not, and call it at the bundle's frozen threshold.
 
     channel: "bright_field" (with DAPI beside it for a bundle that takes both), or "dapi" for the negative control.
+    threads: of the network and of reading; None for all cores. No score depends on it.
     """
     channels = _channels(bundle, rows, channel, cohort)
     paths: dict[Channel, list[Path | None]] = {name: cohort.paths(rows, name) for name in channels}
@@ -102,7 +109,7 @@ def scored_cells(
     logit, measures = np.full(rows.height, np.nan), {}
     error: list[str | None] = []
     flags: list[tuple[str, ...]] = []
-    for chunk in score_cells(bundle, paths, sizes):
+    for chunk in score_cells(bundle, paths, sizes, workers=threads, threads=threads):
         stop = chunk.start + len(chunk.logit)
         logit[chunk.start : stop] = chunk.logit
         error += chunk.error

@@ -7,6 +7,7 @@ import polars as pl
 
 from brightctc.bundle import Seen
 from brightctc.cohort import Cohort, holds_made_cells
+from brightctc.cohort.sealed import open_sealed, opened_words
 from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
 
@@ -68,9 +69,18 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
         stamps.append(CONTROL)
     if holds_made_cells(cells):
         stamps.append(MADE)
-    if part == "sealed":
-        warnings.append("the sealed part was opened: it is meant to be scored once, after every choice is made")
     return Claim(part, channel, split_by, resampled, tuple(stamps), tuple(warnings))
+
+
+def opening_warnings(cohort: Cohort, part: str, by: str, analysis: str) -> tuple[str, ...]:
+    """Where the part is the sealed one, write that it was opened into the cohort, and say how often it was.
+
+    by: the verb. analysis: a hash of what is measured; the same one again is one opening.
+    """
+    if part != "sealed":
+        return ()
+    told = opened_words(open_sealed(cohort, by, analysis))
+    return (f"{told}; it is meant to be scored once, after every choice is made",)
 
 
 def groups(cells: pl.DataFrame, by: str) -> list[Hashable]:

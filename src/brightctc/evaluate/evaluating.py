@@ -12,7 +12,7 @@ from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import claim_of
+from brightctc.evaluate.claim import claim_of, opening_warnings
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 from brightctc.evaluate.groups import groups_table
 from brightctc.evaluate.picture import draw_picture
@@ -74,9 +74,10 @@ def evaluate(
     read, of = Bundle.read(bundle), Cohort.read(cohort)
     rows, left_out = cells_of(read.classes, of, part)
     claim = claim_of(read.seen, of, rows, part, channel, by)
+    opened = opening_warnings(of, part, "evaluate", read.hash)
     cells = scored_cells(read, of, rows, channel, progress)
     found = evaluation_of(cells, claim, read.classes, read.threshold, Resampling(resamples, seed))
-    warnings = tuple(dict.fromkeys((*left_out, *found.warnings, *read.warnings)))
+    warnings = tuple(dict.fromkeys((*left_out, *opened, *found.warnings, *read.warnings)))
     metrics = {**metrics_record(found, read.hash), "warnings": list(warnings)}
     with files.new_folder(out, overwrite=overwrite) as folder:
         files.write_json(folder / "metrics.json", metrics)

@@ -28,11 +28,20 @@ class Sample:
     cell:     index into the training cells.
     channels: ("bright_field",), ("dapi",) or both.
     copy:     0 is the original; 1, 2, … are augmented copies.
+    label_of: index of the cell whose label the image is given; None: its own.
+    twin:     true for the same image once more, which is augmented by draws of its own.
     """
 
     cell: int
     channels: tuple[Channel, ...]
     copy: int = 0
+    label_of: int | None = None
+    twin: bool = False
+
+    @property
+    def labelled_by(self) -> int:
+        """Index of the cell whose label this image has."""
+        return self.cell if self.label_of is None else self.label_of
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def draw(settings: Augment, samples: Sequence[Sample], keys: Sequence[int], seed
     epoch = 0 if settings.draws == "fixed" else epoch
     uniform = np.empty((len(samples), 11))
     for row, (sample, key) in enumerate(zip(samples, keys, strict=True)):
-        image = 1 if sample.channels == ("dapi",) else 0
+        image = 1 if sample.channels == ("dapi",) else 2 if sample.twin else 0
         source = np.random.Philox(key=[seed % 2**64, key], counter=[epoch, sample.copy, image, 0])
         uniform[row] = np.random.Generator(source).random(11)
     changed = np.array([_is_changed(settings, sample) for sample in samples])

@@ -62,6 +62,15 @@ def classifier(network: nn.Module) -> Any:
     return network.get_classifier()  # type: ignore[operator]
 
 
+def has_imagenet(name: str) -> bool:
+    """Can ImageNet weights of this network be had here, from the hub's cache or the hub?"""
+    try:
+        _imagenet(name)
+    except UserError:
+        return False
+    return True
+
+
 def _load(network: nn.Module, backbone: Backbone, channels: int) -> None:
     if backbone.weights == "packaged":
         weights = _packaged(backbone.name)

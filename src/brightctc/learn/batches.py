@@ -1,7 +1,7 @@
 """Training batches: shuffle, prepare, augment, standardise. Everything random depends on (seed, epoch, cell) alone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Batches:
         for start in range(0, self.per_epoch * self.batch_size, self.batch_size):
             batch = [self.samples[index] for index in order[start : start + self.batch_size]]
             draws = augment.draw(self.settings, batch, [keys[sample.cell] for sample in batch], self.seed, number)
-            labels = torch.from_numpy(self.cells.positive[[sample.cell for sample in batch]].astype(np.int64))
+            labels = torch.from_numpy(self.cells.positive[[sample.labelled_by for sample in batch]].astype(np.int64))
             yield self._inputs(batch, draws), labels.to(self.device)
 
     def _inputs(self, batch: Sequence[Sample], draws: augment.Draws) -> Tensor:
@@ -64,7 +64,7 @@ class Batches:
 def with_copies(samples: Sequence[Sample], settings: Augment) -> list[Sample]:
     """The originals, each followed by its augmented copies (none where the preset is `none`)."""
     copies = settings.copies if settings.preset != "none" else 0
-    return [Sample(s.cell, s.channels, copy) for s in samples for copy in range(copies + 1)]
+    return [replace(sample, copy=copy) for sample in samples for copy in range(copies + 1)]
 
 
 def network_inputs(cells: LabelledCells, preparation: Preparation) -> np.ndarray:

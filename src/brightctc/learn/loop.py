@@ -168,7 +168,7 @@ def _gave_up(settings: Train, epoch: int, best_epoch: int) -> bool:
 def _class_weights(settings: Train, batches: Batches) -> Tensor:
     if settings.class_weights == "none":
         return torch.ones(2)
-    positives = sum(bool(batches.cells.positive[sample.cell]) for sample in batches.samples)
+    positives = sum(bool(batches.cells.positive[sample.labelled_by]) for sample in batches.samples)
     counts = np.array([len(batches.samples) - positives, positives])
     return torch.from_numpy(counts.sum() / (2 * np.maximum(counts, 1))).float()
 

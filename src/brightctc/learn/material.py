@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 
+from brightctc.bundle import Seen
+from brightctc.bundle.seen import FILE_NAME as SEEN
 from brightctc.cohort import Cohort
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
 from brightctc.learn.crops import LabelledCells, Progress, read_part
 from brightctc.preprocess import Channel, Preparation
 from brightctc.recipe import Recipe
+
+JUDGING = ("validation", "test", "sealed")  # parts whose cells no weight may have met
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,30 @@ class Material:
         )
 
 
-def gather(cohort: Cohort, recipe: Recipe, workers: int, progress: Progress | None) -> Material:
+def refuse_seen_weights(cohort: Cohort, recipe: Recipe) -> None:
+    """First weights of a bundle must not have met cells or donors that judge: they would be told the answers.
+
+    Raises UserError where the weights' file lies in a bundle that has seen cells or donors of validation, test or
+    sealed. A file that was taken out of its bundle can't be asked; the new bundle then says so.
+    """
+    known = Path(recipe.backbone.weights).parent / SEEN
+    if recipe.backbone.weights in ("packaged", "imagenet", "none") or not known.is_file():
+        return
+    seen = Seen.read(known)
+    judges = cohort.cells.filter(pl.col("part").is_in(JUDGING))
+    cells = int(seen.has_cells(judges["cell_id"]).sum())
+    donors = judges["donor_id"].drop_nulls().unique() if "donor_id" in judges.columns else pl.Series(dtype=pl.String)
+    met = int(seen.has_donors(donors).sum())
+    if cells or met:
+        raise UserError(
+            f"these first weights have met {plural(cells, 'cell')} and {plural(met, 'donor')} of the validation, test "
+            "or sealed part: figures on them would flatter this training",
+            f"backbone.weights={recipe.backbone.weights}",
+            "start from packaged weights, or from a bundle of other donors",
+        )
+
+
+def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Progress | None) -> Material:
     """Read both parts, choose the training images, fit the preprocessing on the train part alone.
 
     Raises UserError where the cells don't allow this training.
@@ -44,7 +73,7 @@ def gather(cohort: Cohort, recipe: Recipe, workers: int, progress: Progress | No
     judges = read_part(cohort, "validation", way.CHANNELS, workers=workers, progress=progress)
     _refuse_one_class(cells, cohort)
     _refuse_missing(judges, way.CHANNELS, cohort)
-    originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive))
+    originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, seed), recipe.dapi)
     images: dict[Channel, list[np.ndarray]] = {
         channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
     }

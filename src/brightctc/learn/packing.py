@@ -107,6 +107,8 @@ def _assumptions(recipe: Recipe) -> tuple[str, ...]:
         found.append("the kept epoch and the threshold were chosen on the same validation cells")
     if recipe.backbone.weights == "none":
         found.append("the network started from random weights, not from ImageNet's")
+    if recipe.backbone.weights not in ("packaged", "imagenet", "none"):
+        found.append("the network started from weights of a file; what these were trained on is not known")
     return tuple(found)
 
 

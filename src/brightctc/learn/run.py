@@ -17,7 +17,7 @@ from brightctc.cohort import Cohort, fingerprint
 from brightctc.errors import UserError
 from brightctc.learn import backbones, loop
 from brightctc.learn.crops import Progress
-from brightctc.learn.material import Material, gather
+from brightctc.learn.material import Material, gather, refuse_seen_weights
 from brightctc.learn.packing import pack
 from brightctc.learn.provenance import device, environment
 from brightctc.recipe import Recipe, read_recipe
@@ -65,11 +65,12 @@ def train(
     run = Path(run)
     plan = _Plan(Cohort.read(Path(cohort)), _chosen(recipe, tuple(settings)), seed, _threads(run, threads, resume))
     _refuse_other_things(run)
+    refuse_seen_weights(plan.cohort, plan.recipe)
     with files.lock(run):
         _refuse_present(run, resume, overwrite)
         if resume and (run / "result.json").is_file() and (run / "bundle").is_dir():
             return _finished(run, plan.identity())
-        material = gather(plan.cohort, plan.recipe, workers or min(4, os.cpu_count() or 1), progress)
+        material = gather(plan.cohort, plan.recipe, plan.seed, workers or min(4, os.cpu_count() or 1), progress)
         torch.set_num_threads(plan.threads)
         torch.manual_seed(plan.seed)
         network = backbones.build(plan.recipe.backbone, len(material.preparation.channels))

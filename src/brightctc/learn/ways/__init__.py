@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -13,10 +13,14 @@ from brightctc.preprocess import Channel
 
 @dataclass(frozen=True)
 class TrainingCells:
-    """What a way may know of the training cells: which have DAPI, which are positive (bool arrays of length n)."""
+    """What a way may know of the training cells: which have DAPI, which are positive (bool arrays of length n).
+
+    seed: of the run, for a way that draws.
+    """
 
     has_dapi: np.ndarray
     positive: np.ndarray
+    seed: int
 
 
 class Way(Protocol):
@@ -25,8 +29,11 @@ class Way(Protocol):
     CHANNELS: tuple[Channel, ...]
     """Input channels of the network, in training, validation and scoring."""
 
-    def samples(self, cells: TrainingCells) -> Sequence[Sample]:
-        """The training images (originals, copy 0); raises UserError where the cells don't allow this way."""
+    def samples(self, cells: TrainingCells, settings: Any) -> Sequence[Sample]:
+        """The training images (originals, copy 0); raises UserError where the cells don't allow this way.
+
+        settings: the recipe's section `dapi`, of this way's class.
+        """
         ...
 
 

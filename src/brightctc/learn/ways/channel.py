@@ -6,11 +6,12 @@ from brightctc.errors import UserError
 from brightctc.learn.augment import Sample
 from brightctc.learn.ways import TrainingCells
 from brightctc.preprocess import Channel
+from brightctc.recipe import DapiChannel
 
 CHANNELS: tuple[Channel, ...] = ("bright_field", "dapi")
 
 
-def samples(cells: TrainingCells) -> list[Sample]:
+def samples(cells: TrainingCells, _settings: DapiChannel) -> list[Sample]:
     """One two-channel image a cell."""
     missing = int(np.count_nonzero(~cells.has_dapi))
     if missing:

@@ -1,0 +1,55 @@
+"""Openings of the sealed part are counted, and never forgotten."""
+
+from pathlib import Path
+
+import pytest
+
+from brightctc import files
+from brightctc.baselines import baselines
+from brightctc.cohort import Cohort
+from brightctc.cohort.sealed import FILE, open_sealed, opened_words, openings
+from brightctc.errors import UserError
+from brightctc.evaluate import evaluate
+from reported import PARTS, made_run, patients_cohort
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return patients_cohort(tmp_path, cells=140, parts=PARTS | {"D12": "sealed", "D13": "sealed"})
+
+
+def test_each_analysis_is_counted_once(root: Path) -> None:
+    cohort = Cohort.read(root)
+    assert openings(cohort) == []
+    assert len(open_sealed(cohort, "study", "aaaa")) == 1
+    assert len(open_sealed(cohort, "study", "aaaa")) == 1, "gone on with"
+    assert len(open_sealed(cohort, "evaluate", "bbbb")) == 2
+    assert [opening["by"] for opening in openings(cohort)] == ["study", "evaluate"]
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "never"), (1, "once"), (2, "twice: choices made after"), (5, "5 times: choices")]
+)
+def test_words(count: int, words: str) -> None:
+    assert f"was opened {words}" in opened_words([{}] * count)
+
+
+def test_evaluate_and_baselines_leave_a_trace(root: Path, tmp_path: Path) -> None:
+    run = made_run(tmp_path / "run", root)
+    first = evaluate(run / "bundle", root, tmp_path / "one", part="sealed", resamples=20)
+    assert any("opened once" in warning for warning in first.warnings)
+    again = baselines(root, tmp_path / "two", part="sealed", only=("constant",), resamples=20)
+    assert any("opened twice" in warning for warning in again.warnings)
+    evaluate(run / "bundle", root, tmp_path / "test", resamples=20)
+    assert len(openings(Cohort.read(root))) == 2, "the test part is no secret"
+
+
+def test_a_malformed_list_is_refused(root: Path) -> None:
+    files.write_json(root / FILE, {"format_version": 1, "openings": "none"})
+    with pytest.raises(UserError, match="malformed"):
+        openings(Cohort.read(root))
+
+
+def test_there_must_be_a_sealed_part(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'sealed' has no cells"):
+        open_sealed(Cohort.read(patients_cohort(tmp_path, cells=140)), "study", "aaaa")
