@@ -11,7 +11,8 @@ DOCS_READY := $(VENV)/.docs-ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 OFFLINE := HF_HUB_OFFLINE=1
 
-.PHONY: help install demo test lint bench bench-jurkat bench-morphology bench-made-cells bench-throughput docs clean
+.PHONY: help install demo test lint bench bench-ablation bench-coverage bench-jurkat bench-morphology bench-made-cells \
+	bench-throughput docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -21,7 +22,7 @@ install: $(READY) ## the environment in .venv, with what training and developmen
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or say make PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[train,ray,dev]'
 	@touch $@
 
 $(DOCS_READY): $(READY)
@@ -40,7 +41,7 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache
 
-bench: bench-jurkat bench-morphology bench-made-cells bench-throughput ## all benchmarks; they write docs/results/
+bench: bench-jurkat bench-morphology bench-made-cells bench-throughput bench-coverage bench-ablation ## all benchmarks; they write docs/results/
 
 bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
 	$(BIN)/python benchmarks/jurkat.py
@@ -53,6 +54,12 @@ bench-made-cells: $(READY) ## made cells: speed, exactness, what tells the class
 
 bench-throughput: $(READY) ## training throughput beside a plain PyTorch data set
 	$(BIN)/python benchmarks/throughput.py
+
+bench-coverage: $(READY) ## how often intervals hold the truth, by simulation
+	$(BIN)/python benchmarks/coverage.py
+
+bench-ablation: $(READY) ## real cells: the paper's ablation with its controls; about an hour, goes on where it was stopped
+	$(BIN)/python benchmarks/ablation.py
 
 docs: $(DOCS_READY) ## the documentation as pages, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

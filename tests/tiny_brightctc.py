@@ -18,6 +18,7 @@ TINY_TRAINING = [
     "train.epochs=2",
     "train.batch_size=16",
 ]
+TINY_STUDY = {"--seeds": "1", "--baselines": "constant,size"}
 TINY_COUNTS = {"line-cells": 48, "spiked-leukocytes": 48, "patient-ctcs": 13, "leukocytes-per-ctc": 3}
 
 
@@ -33,6 +34,11 @@ def tiny(words: list[str]) -> list[str]:
         for name, most in TINY_COUNTS.items():
             given = int(words[words.index(f"--{name}") + 1]) if f"--{name}" in words else most
             further += ["--set", f"cohort.{name.replace('-', '_')}={min(given, most)}"]
+    if command == "study":
+        settings = [*TINY_TRAINING, "train.steps=3"]
+        further = [part for setting in settings for part in ("--set", setting)]
+        further += ["--resamples", "50", "--parallel", "1", "--threads", "1"]
+        further += [word for name, value in TINY_STUDY.items() if name not in words for word in (name, value)]
     overwrites = any("--overwrite" in option.opts for option in _options(command)) and "--resume" not in words
     return [*words, *further, *(["--overwrite"] if overwrites and "--overwrite" not in words else [])]
 

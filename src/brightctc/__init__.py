@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from brightctc.recipe import Recipe, read_recipe
     from brightctc.report import report
     from brightctc.simulate import simulate
+    from brightctc.study.studying import study
     from brightctc.withdraw import withdraw
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "report": "report",
     "simulate": "simulate",
     "split": "cohort",
+    "study": "study.studying",
     "train": "learn",
     "withdraw": "withdraw",
 }
@@ -60,6 +62,7 @@ __all__ = [
     "report",
     "simulate",
     "split",
+    "study",
     "train",
     "withdraw",
 ]

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train",
     "evaluate": "evaluate",
     "baselines": "baselines",
+    "study": "study",
     "predict": "predict",
     "report": "report",
     "measure": "measure",

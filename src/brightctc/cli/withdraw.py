@@ -18,6 +18,7 @@ _WHAT_HAPPENS = {
     "report": "deleted: write it again without these cells",
     "bundle": "marked: predict and evaluate refuse it",
     "run": "marked",
+    "study": "marked, its strata without this donor",
     "cohort": "rows are removed",
     "mention": "mentions the id: look at it by hand",
 }
@@ -29,7 +30,7 @@ def command(
     remove: Annotated[bool, typer.Option("--remove", help="Do it; without, it is only listed.")] = False,
     json: Json = False,
 ) -> None:
-    """List which cohorts, runs, bundles, evaluations, reports, scores, features hold a donor; --remove takes them out.
+    """List the cohorts, runs, studies, bundles, scores and results that hold a donor; --remove takes them out.
 
     Rows and copied images are removed, original images outside a cohort never. What has learned from these cells or
     counted them is marked by a file WITHDRAWN.json. Databases and archives are not searched.

@@ -1,4 +1,4 @@
-"""Find what holds a donor: cohorts, runs, bundles, evaluations, scores, features and reports below some folders."""
+"""Find what holds a donor: cohorts, runs, studies, bundles, evaluations, scores, features, reports below folders."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from brightctc.cohort import read_cells
 from brightctc.errors import UserError
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
-Kind = Literal["scores", "features", "evaluation", "report", "bundle", "run", "cohort", "mention"]
+Kind = Literal["scores", "features", "evaluation", "report", "bundle", "run", "study", "cohort", "mention"]
 _NOT_ENTERED = {".git"}
 _TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
 _MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
@@ -50,18 +50,24 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     folders, tables = _walk(paths, warnings)
     cohorts = list(_cohorts(folders, donor, warnings))
     cells = donor_cells(donor, [held.path for held in cohorts])
-    held = [
+    inside = [
         *_tables(tables, cells, warnings),
         *_reports(folders, paths, cells, warnings),
         *_models(folders, donor, warnings),
-        *cohorts,
     ]
+    held = [*inside, *_studies(folders, [*inside, *cohorts]), *cohorts]
     if len(donor) < _SHORTEST_ID:
         warnings.append(f"{donor!r} is too short to be searched for in other texts (reports, label tables)")
     else:
         known = {table for holding in held for table in (holding.path, *_own_tables(holding))}
         held += _mentions(folders, tables, donor, known)
     return held, warnings
+
+
+def _studies(folders: list[Path], held: list[Holding]) -> list[Holding]:
+    """Studies in which something holds the donor: scores, a run, a division."""
+    studies = [folder for folder in folders if (folder / "study.yaml").is_file()]
+    return [Holding("study", study) for study in studies if any(study in holding.path.parents for holding in held)]
 
 
 def donor_cells(donor: str, cohorts: list[Path]) -> DonorCells:
@@ -210,6 +216,8 @@ def _own_tables(holding: Holding) -> tuple[Path, ...]:
     """Files whose rows a removal takes out anyway."""
     if holding.kind == "cohort":
         return holding.path / "cells.csv", holding.path / "splits.csv"
+    if holding.kind == "study":
+        return holding.path / "strata.csv", holding.path / "findings.json"
     return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
 
 

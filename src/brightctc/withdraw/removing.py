@@ -34,6 +34,11 @@ def remove(holding: Holding, cells: DonorCells) -> None:
     elif holding.kind == "run" and holding.certain:
         with files.lock(holding.path):
             _mark(holding.path, cells.donor, "run", "train again without them")
+    elif holding.kind == "study":
+        with files.lock(holding.path):
+            _remove_stratum(holding.path / "strata.csv", cells.donor)
+            (holding.path / "findings.json").unlink(missing_ok=True)
+            _mark(holding.path, cells.donor, "study", "start it anew without them, in another folder")
     elif holding.kind == "cohort":
         with files.lock(holding.path):
             _remove_from_cohort(holding, cells.donor)
@@ -62,6 +67,14 @@ def _remove_group(path: Path, donor: str) -> None:
             write_rows(path, groups.filter(~of_donor.fill_null(False)))
 
 
+def _remove_stratum(path: Path, donor: str) -> None:
+    """A study's rows of this donor."""
+    if path.is_file():
+        strata = read_rows(path)
+        of_donor = (pl.col("by") == "donor_id") & (pl.col("stratum") == donor)
+        write_rows(path, strata.filter(~of_donor.fill_null(False)))
+
+
 def _mark(folder: Path, donor: str, what: str, fix: str) -> None:
     """Write WITHDRAWN.json: which donors (as salted hashes), and what to do. It lies beside what is hashed."""
     mark = folder / WITHDRAWN
@@ -77,8 +90,17 @@ def _mark(folder: Path, donor: str, what: str, fix: str) -> None:
 def _hashed(folder: Path, donor: str) -> str:
     """The id is not written into a mark; the salt is the bundle's own where there is one."""
     seen = next((path for path in (folder / "seen.json", folder / "bundle" / "seen.json") if path.is_file()), None)
-    salt = Seen.read(seen).salt if seen else files.sha256(result_of(folder / "scores.csv") or folder / "metrics.json")
+    salt = Seen.read(seen).salt if seen else files.sha256(_marked_file(folder))
     return hashlib.sha256(f"{salt}\0{donor}".encode()).hexdigest()[:20]
+
+
+def _marked_file(folder: Path) -> Path:
+    """The file whose hash is the salt: of a study its declaration, of an evaluation its figures."""
+    return next(
+        path
+        for path in (folder / "study.yaml", result_of(folder / "scores.csv"), folder / "metrics.json")
+        if path is not None and path.is_file()
+    )
 
 
 def _remove_from_cohort(holding: Holding, donor: str) -> None:

@@ -1,0 +1,353 @@
+"""Samples in which there is nothing to find: how many calls a blank gives, and how many cells are told from one.
+
+Positive cells are "spiked" into blank samples by drawing held-out ones with replacement: calls are added, no blood is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from brightctc.bundle import Bundle
+from brightctc.cohort import Classes, Cohort
+from brightctc.errors import UserError, plural, typed
+from brightctc.evaluate.cells import labelled, scored_cells
+from brightctc.evaluate.claim import claim_of
+from brightctc.metrics.blank import Blank, Detection, blank_of, detection
+from brightctc.metrics.ends import LEVEL, Interval
+from brightctc.metrics.linearity import Linearity, linearity
+from brightctc.report.document import Curves, Line, Section
+from brightctc.report.table import Column, Table, ends, table, written
+from brightctc.report.words import Verdict
+from brightctc.study.changes import generator
+
+PARTS = ("test", "pool")  # of cells that no run has seen, and that nobody sealed
+HEALTHY = "healthy_donor"
+SPIKED = (0, 1, 2, 5, 10, 20, 50)
+BENT = 0.05  # p of the lack of fit
+_NOTES = (
+    "Cells were spiked by drawing, not by pipette: none is lost before imaging, each looks as in its own sample, and "
+    "the same held-out cells are drawn again and again. Of a tube of blood it takes more.",
+    "Samples of one donor are more alike than those of many: count the donors, not the samples alone.",
+    "Every called object of a blank sample counts as false, labelled or not, and a wrong label counts, too; an unread "
+    "cell is not called. Each run calls at its own frozen threshold: of several runs, each limit is the highest; "
+    "calls over spiked cells are their mean.",
+)
+_OF_BLANK = (
+    "samples", "cells", "calls", "mean", "mean_low", "mean_high", "per_1000", "per_1000_low", "per_1000_high",
+    "largest", "dispersion", "dispersion_p", "limit", "limit_high", "covered",
+)  # fmt: skip
+_OF_DETECTION = ("recall", "recall_low", "limit_of_detection", "limit_of_detection_high")
+_SHOWN = ("run", "mean", "per_1000", "largest", "limit", "limit_high", "recall", *_OF_DETECTION[2:])
+
+
+@dataclass(frozen=True)
+class Dilution:
+    """So many cells spiked into each blank sample. calls: mean over samples, repeats and runs, of which 95 % lie from
+    low to high. detected: share with more calls than the run's limit of blank, mean over runs; seeds: that of each.
+    """
+
+    spiked: int
+    calls: float
+    low: float
+    high: float
+    detected: float
+    seeds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class BlankStudy:
+    """What was found. samples: a row a blank sample. blanks, detections: of each run; detections are empty, as are
+    `dilutions`, without positives to spike. spiked: calls over spiked cells, of one draw a sample and number. measured:
+    a row a real sample with labelled positives; real: its calls over these. Each is None where there is nothing.
+    """
+
+    classes: Classes
+    samples: pl.DataFrame
+    blanks: tuple[Blank, ...]
+    detections: tuple[Detection, ...]
+    dilutions: tuple[Dilution, ...]
+    spiked: Linearity | None
+    measured: pl.DataFrame
+    real: Linearity | None
+    stamps: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def worst(self) -> int:
+        """The run with the highest limit of blank; of equal ones that with the highest upper bound of it."""
+        return max(range(len(self.blanks)), key=lambda run: (self.blanks[run].limit, self.blanks[run].limit_high))
+
+    @property
+    def least_sensitive(self) -> Detection | None:
+        """Of the run with the highest limit of detection; none at all is higher than any. None without positives."""
+        return max(self.detections, key=lambda found: found.limit_of_detection or np.inf, default=None)
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Frames by the names of their files: blank.csv, a row a blank sample; limits.csv, a row a run; dilution.csv, a
+        row a number of spiked cells (detected_1, detected_2 …: of each run).
+        """
+        limits = [
+            {"run": run, **{key: getattr(blank, key) for key in _OF_BLANK}} for run, blank in enumerate(self.blanks, 1)
+        ]
+        for row, found in zip(limits, self.detections, strict=False):  # none without positives
+            row |= {key: getattr(found, key) for key in _OF_DETECTION}
+        steps = [
+            {"spiked": each.spiked, "calls": each.calls, "calls_low": each.low, "calls_high": each.high,
+             "detected": each.detected, **{f"detected_{run}": share for run, share in enumerate(each.seeds, 1)}}
+            for each in self.dilutions
+        ]  # fmt: skip
+        return {"blank.csv": self.samples, "limits.csv": pl.DataFrame(limits), "dilution.csv": pl.DataFrame(steps)}
+
+    def sections(self) -> tuple[Section, ...]:
+        """For the page: what a blank gives and what is told from one; cells spiked by drawing; all of it in tables."""
+        blank, donors = self.blanks[self.worst], self.samples["donor_id"].drop_nulls().n_unique()
+        counted = f"{plural(blank.samples, 'blank sample')} of {plural(donors, 'known donor')} that no run has seen, "
+        first = Section(
+            f"Samples without a {self.classes.positive}",
+            (f"{counted}{blank.cells:,} cells in all.",),
+            tuple(self._verdicts()),
+            notes=(*blank.words, *_NOTES),
+        )
+        limits = self.tables()["limits.csv"]
+        frames = {
+            "Each run on the blank samples": limits.select(name for name in _SHOWN if name in limits.columns),
+            "Blank samples": self.samples,
+            "Real samples with labelled positive cells": self.measured,
+        }
+        tables = tuple(_plain(caption, frame) for caption, frame in frames.items() if frame.height)
+        listed = Section("Run by run, sample by sample", tables=tables, folded=True)
+        spiked = (Section("Cells spiked by drawing", drawings=self._curves()),) if self.dilutions else ()
+        return (first, *spiked, listed)
+
+    def _verdicts(self) -> list[Verdict]:
+        blank = self.blanks[self.worst]
+        mean, few = Interval(blank.mean, blank.mean_low, blank.mean_high), blank.samples < blank.samples_needed
+        limit = (
+            f"At most {plural(blank.limit, 'false call')} in 95 % of blank samples: a sample with {blank.limit} or "
+            f"fewer calls can't be told from blank ({blank.limit_high} or fewer, allowing for how little was seen)."
+        )
+        each = (
+            f"A blank sample gives {written(mean, '.2f')} false calls on average ({ends(mean, '.2f')}), "
+            f"{blank.per_1000:.3g} in 1,000 cells, and at most {blank.largest} in those seen"
+            f"{'; samples differ by more than chance' if blank.over_dispersed else ''}."
+        )
+        found = [Verdict("open" if few else "shown", limit)]
+        found.append(Verdict("against" if blank.over_dispersed else "open", each))
+        if self.least_sensitive is not None:
+            found.append(_detected(self.least_sensitive, self.classes.positive, few))
+        lines = (("Cells spiked by drawing", self.spiked), (plural(self.measured.height, "real sample"), self.real))
+        return found + [_linear(words, line) for words, line in lines if line is not None]
+
+    def _curves(self) -> tuple[Curves, ...]:
+        blank, last = self.blanks[self.worst], self.dilutions[-1]
+        several, least = len(self.blanks) > 1, self.least_sensitive and self.least_sensitive.limit_of_detection
+        name, across = f"mean of {len(self.blanks)} runs" if several else "network", f"{self.classes.positive} spiked"
+        x, calls, low, high, detected = (
+            tuple(float(getattr(each, key)) for each in self.dilutions)
+            for key in ("spiked", "calls", "low", "high", "detected")
+        )
+        seeds = tuple(zip(*(each.seeds for each in self.dilutions), strict=True)) if several else ()
+        called = f"from {calls[0]:.1f} in a blank sample to {calls[-1]:.1f} with {last.spiked} {across}"
+        shares = f"from {detected[0]:.0%} of blank samples to {detected[-1]:.0%} of those with {last.spiked} {across}"
+        mark = None if least is None or least > last.spiked else float(least)
+        return (
+            Curves("Calls (band: 95 % of samples)", across, "calls", (Line(name, x, calls, low, high),),
+                   f"Mean calls, {called}", level=float(blank.limit), level_words="limit of blank"),
+            Curves("More calls than the limit of blank", across, "share of samples",
+                   (Line(name, x, detected, seeds=seeds),), f"More calls than the limit of blank, {shares}",
+                   level=LEVEL, level_words="95 % of samples", mark=mark, mark_words="limit of detection"),
+        )  # fmt: skip
+
+
+def blank_study(
+    bundles: Sequence[Bundle],
+    cohort: Cohort,
+    *,
+    seed: int = 0,
+    repeats: int = 1000,
+    progress: Callable[..., None] | None = None,
+) -> BlankStudy:
+    """Count the calls in whole samples of the test part and the pool that hold no positive cell, and spike them.
+
+    Blank is a sample whose labelled cells are all negative and of which no cell is known to be another's than a healthy
+    donor's; one without labels must be known to be such a donor's. Samples and donors that a run has seen are left out,
+    as are samples that lie partly in another part. Spiked are labelled positives of the test part, but for those that a
+    model picked for labelling; seed, repeats: of that draw, which depends on the sample alone.
+
+    Raises UserError where there is no such sample, or the cohort has other classes than a run.
+    """
+    for bundle in bundles:
+        if bundle.classes != cohort.classes:
+            raise UserError("these runs have other classes than the cohort", cohort.root, "give the cohort of the runs")
+    rows, left_out = _unseen(bundles, cohort)
+    kinds, spikes = _kinds(cohort, rows), _spikes(cohort, rows)
+    blank, real = kinds.filter(pl.col("blank")), kinds.filter(pl.col("real"))
+    if blank.is_empty():
+        raise _no_blanks(cohort)
+    wanted = [*blank["sample_id"], *real["sample_id"]]
+    rows = rows.filter(pl.col("sample_id").is_in(wanted) | pl.col("cell_id").is_in(spikes))
+    claims = [claim_of(bundle.seen, cohort, rows, "test", "bright_field", None) for bundle in bundles]
+    scored = [scored_cells(bundle, cohort, rows, "bright_field", progress) for bundle in bundles]
+    called = np.stack([each.called for each in scored])
+    counts = _counts(called, rows, blank)
+    blanks = tuple(blank_of(each.tolist(), blank["cells"].to_list()) for each in counts)
+    found = called[:, rows["cell_id"].is_in(spikes).to_numpy()]
+    dilutions, spiked = _dilutions(counts, found, blanks, blank["sample_id"].to_list(), (seed, repeats))
+    unread = scored[0].unread[None]
+    measured = _counted(real, _counts(called, rows, real), _counts(unread, rows, real)[0])
+    return BlankStudy(
+        classes=cohort.classes,
+        samples=_counted(blank, counts, _counts(unread, rows, blank)[0]),
+        blanks=blanks,
+        detections=tuple(detection(int(e.sum()), e.size, of) for e, of in zip(found, blanks, strict=True) if e.size),
+        dilutions=dilutions,
+        spiked=spiked,
+        measured=measured,
+        real=linearity(measured["positives"].to_list(), measured["calls"].to_list()) if real.height else None,
+        stamps=claims[0].stamps,
+        warnings=tuple(dict.fromkeys((*left_out, *(words for each in (*claims, *scored) for words in each.warnings)))),
+    )
+
+
+def require_blanks(cohort: Cohort) -> None:
+    """Raise UserError where a cohort has no blank sample outside training: before hours are spent on it."""
+    rows = cohort.cells.filter(pl.col("part").is_in(PARTS)) if "part" in cohort.cells.columns else cohort.cells
+    if not _kinds(cohort, rows)["blank"].any():
+        raise _no_blanks(cohort)
+
+
+def _unseen(bundles: Sequence[Bundle], cohort: Cohort) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Rows of the test part and the pool (where the cohort is not split: of all) whose donors are new to each run."""
+    rows = cohort.cells.filter(pl.col("part").is_in(PARTS)) if "part" in cohort.cells.columns else cohort.cells
+    seen = np.zeros(rows.height, dtype=bool)
+    for bundle in bundles:
+        seen |= bundle.seen.has_cells(rows["cell_id"])
+        if "donor_id" in rows.columns:
+            seen |= bundle.seen.has_donors(rows["donor_id"])
+    told = (f"{plural(int(seen.sum()), 'cell')} left out: a run has seen them, or others of their donors",)
+    return rows.filter(pl.Series(~seen)), told if seen.any() else ()
+
+
+def _kinds(cohort: Cohort, rows: pl.DataFrame) -> pl.DataFrame:
+    """A row a sample all of whose cells are in `rows`: is it blank, is it a real one with positives to be found?"""
+    cells, nothing = cohort.cells, pl.lit(None, pl.String)
+    if "sample_id" not in cells.columns:
+        raise _no_blanks(cohort)
+    of_test = pl.col("part") == "test" if "part" in cells.columns else pl.lit(True)
+    cells = cells.filter(pl.col("sample_id").is_not_null()).with_columns(
+        donor_id="donor_id" if "donor_id" in cells.columns else nothing,
+        origin="origin" if "origin" in cells.columns else nothing,
+    )
+    healthy = pl.col("origin") == HEALTHY
+    found = cells.with_columns(
+        known=pl.Series(labelled(cohort, cells)), positive=cohort.positive(cells).fill_null(False)
+    ).group_by("sample_id")
+    return (
+        found.agg(
+            pl.col("donor_id").first(),
+            cells=pl.len(),
+            labelled=pl.col("known").sum(),
+            positives=pl.col("positive").sum(),
+            whole=pl.col("cell_id").is_in(rows["cell_id"].to_list()).all(),
+            other=(~healthy).any(),
+            healthy=healthy.fill_null(False).all(),
+            test=of_test.all(),
+        )
+        .filter("whole")
+        .sort("sample_id")
+        .with_columns(
+            blank=(pl.col("positives") == 0) & ~pl.col("other") & ((pl.col("labelled") > 0) | pl.col("healthy")),
+            real=(pl.col("positives") > 0) & pl.col("test"),
+        )
+    )
+
+
+def _no_blanks(cohort: Cohort) -> UserError:
+    aside = typed("split", cohort.root.name, "--pool", "donor_id IN ('…', '…')", "--overwrite")
+    return UserError(
+        "there is no whole sample without positive cells, in the test part or the pool, whose donor no run has seen",
+        cohort.root,
+        "import samples of healthy donors (origin healthy_donor), set these donors aside with "
+        f"{aside}, and train again",
+    )
+
+
+def _spikes(cohort: Cohort, rows: pl.DataFrame) -> list[str]:
+    """Ids of the labelled positives of the test part that no model picked."""
+    kept = cohort.positive(rows).fill_null(False)
+    if "part" in rows.columns:
+        kept &= rows["part"] == "test"
+    if "selected_by" in rows.columns:
+        kept &= rows["selected_by"].is_null()
+    return rows.filter(kept)["cell_id"].to_list()
+
+
+def _counts(marked: np.ndarray, rows: pl.DataFrame, samples: pl.DataFrame) -> np.ndarray:
+    """int64 (runs, samples): how many cells of each sample are marked. marked: bool (runs, cells)."""
+    place = {sample: index for index, sample in enumerate(samples["sample_id"])}
+    of = np.array([place.get(sample, len(place)) for sample in rows["sample_id"]], dtype=np.intp)
+    return np.array([np.bincount(of[each], minlength=len(place) + 1)[: len(place)] for each in marked])
+
+
+def _counted(samples: pl.DataFrame, counts: np.ndarray, unread: np.ndarray) -> pl.DataFrame:
+    """The samples with their unread cells and calls: the mean over runs, then each run's."""
+    return samples.select("sample_id", "donor_id", "cells", "labelled", "positives").with_columns(
+        unread=pl.Series(unread),
+        calls=pl.Series(counts.mean(axis=0), dtype=pl.Float64),
+        **{f"calls_{run}": pl.Series(calls) for run, calls in enumerate(counts, start=1)},
+    )
+
+
+def _dilutions(
+    counts: np.ndarray, found: np.ndarray, blanks: Sequence[Blank], samples: list[str], drawn: tuple[int, int]
+) -> tuple[tuple[Dilution, ...], Linearity | None]:
+    """Spike every blank sample. counts: int (runs, samples), found: bool (runs, positives); drawn: seed and repeats."""
+    if not found.shape[1]:
+        return (), None
+    calls = np.zeros((len(SPIKED), *counts.shape, drawn[1]), dtype=np.int32)
+    for place, sample in enumerate(samples):
+        rng = generator(drawn[0], sample, "spiked")
+        for level, number in enumerate(SPIKED):
+            cells = rng.integers(0, found.shape[1], (drawn[1], number))
+            calls[level, :, place] = counts[:, place, None] + found[:, cells].sum(axis=-1)
+    limits = np.array([blank.limit for blank in blanks])[:, None, None]
+    made = []
+    for number, each in zip(SPIKED, calls, strict=True):
+        low, high = np.quantile(each, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), method="nearest")
+        shares = (each > limits).mean(axis=(1, 2))
+        mean = float(each.mean())
+        made.append(Dilution(number, mean, float(low), float(high), float(shares.mean()), tuple(map(float, shares))))
+    once = calls[..., 0].mean(axis=1)  # one draw a sample and number, as in a series on the bench
+    return tuple(made), linearity(np.repeat(SPIKED, len(samples)).tolist(), once.ravel().tolist())
+
+
+def _detected(found: Detection, name: str, few: bool) -> Verdict:
+    recall = f"{100 * found.recall:.0f} % of held-out {name} are called, at least {100 * found.recall_low:.0f} %"
+    if found.limit_of_detection is None:
+        return Verdict("against", f"No number of {name} stands out from a blank sample: {recall}.")
+    surely = found.limit_of_detection_high
+    bound = "no number is sure to" if surely is None else f"{surely:,}"
+    told = f"It takes {found.limit_of_detection:,} {name} among the imaged cells to stand out in 95 % of samples "
+    told += f"(with all as bad as its bounds: {bound}); {recall}."
+    return Verdict("open" if few or surely is None else "shown", told)
+
+
+def _linear(words: str, line: Linearity) -> Verdict:
+    if line.reason:
+        return Verdict("open", f"{words}: no line can be drawn ({line.reason}).")
+    told = f"{words}: {written(line.slope, '.2f')} calls for each cell ({ends(line.slope, '.2f')}), and "
+    told += f"{written(line.intercept, '.2f')} without any ({ends(line.intercept, '.2f')})"
+    if line.lack_of_fit is not None and line.lack_of_fit < BENT:
+        return Verdict("against", f"{told}; but calls do not follow a straight line (p = {line.lack_of_fit:.2g}).")
+    return Verdict("open" if line.lack_of_fit is None else "shown", f"{told}.")
+
+
+def _plain(caption: str, frame: pl.DataFrame) -> Table:
+    """A frame as it is: text and numbers."""
+    columns = [
+        Column(name.replace("_", " "), "id" if kind == pl.String else "number", ",d" if kind.is_integer() else ",.2f")
+        for name, kind in frame.schema.items()
+    ]
+    return table(caption, columns, frame.rows())

@@ -1,0 +1,77 @@
+"""What a study would run, and about how long it would take here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from brightctc.cohort import Cohort
+from brightctc.recipe import Recipe
+from brightctc.study.budgets import steps_of, training_cells
+from brightctc.study.plan import OWN, Variant
+from brightctc.study.running import Place
+
+_OVERHEAD_SECONDS = 20.0  # a run: start, export, checks; scoring is not in it
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A row of a dry run. steps: optimiser steps of each run; hours: of all its seeds, one after the other."""
+
+    variant: str
+    words: str
+    runs: int
+    steps: int | None
+    hours: float
+    problem: str | None = None
+
+
+def estimates(place: Place, threads: int) -> list[Estimate]:
+    """A row a variant; each different network is timed once, by a few steps."""
+    pace: dict[str, float] = {}
+    return [_estimate(place, variant, threads, pace) for variant in place.plan.variants]
+
+
+def total_hours(found: list[Estimate], workers: int) -> float:
+    """Of the whole study with so many runs at a time, without scoring and simple models."""
+    return sum(row.hours for row in found) / workers
+
+
+def _estimate(place: Place, variant: Variant, threads: int, pace: dict[str, float]) -> Estimate:
+    runs = len(place.seeds_of(variant))
+    failed = place.plan.failed.get(variant.name)
+    if failed is not None:
+        return Estimate(variant.name, variant.words, runs, None, 0.0, failed.what)
+    if variant.recipe is None:
+        return Estimate(variant.name, variant.words, runs, None, 0.0)
+    steps = steps_of(variant.recipe, *_learned(place.cohort, variant))
+    key = _pace_key(variant.recipe)
+    if key not in pace:
+        from brightctc.learn.pace import seconds_per_step  # torch
+
+        pace[key] = seconds_per_step(variant.recipe, threads)
+    hours = runs * (steps * pace[key] + _OVERHEAD_SECONDS) / 3600
+    return Estimate(variant.name, variant.words, runs, steps, hours)
+
+
+def _pace_key(recipe: Recipe) -> str:
+    both = recipe.dapi.way == "channel"
+    return f"{recipe.backbone.name} {recipe.preprocess.size} {recipe.train.batch_size} {recipe.train.precision} {both}"
+
+
+def _learned(cohort: Cohort, variant: Variant) -> tuple[int, int]:
+    """Training cells, and those with DAPI; of a division that is not written yet, those of the cohort's own split."""
+    if variant.division != OWN and cohort.split is None:
+        return cohort.cells.height // 2, 0
+    return training_cells(cohort)
+
+
+def summary_of(found: list[Estimate], workers: int, threads: int) -> Mapping[str, object]:
+    """For machines."""
+    return {
+        "runs": sum(row.runs for row in found),
+        "expected_hours": round(total_hours(found, workers), 3),
+        "at_a_time": workers,
+        "threads": threads,
+        "variants": [
+            {"name": row.variant, "runs": row.runs, "steps": row.steps, "hours": round(row.hours, 3)} for row in found
+        ],
+    }

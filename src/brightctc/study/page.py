@@ -1,0 +1,207 @@
+"""A study's findings → the document that becomes its report."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import polars as pl
+from markupsafe import escape
+
+from brightctc.cohort import Cohort
+from brightctc.cohort.sealed import opened_words
+from brightctc.errors import UserError
+from brightctc.report.document import Document, Section
+from brightctc.report.provenance import Provenance
+from brightctc.report.table import Column, Table, table
+from brightctc.study import tables, wording
+from brightctc.study.comparing import Pair
+from brightctc.study.measuring import Row
+from brightctc.study.plan import SEALED
+from brightctc.study.running import Place
+from brightctc.study.wording import NAMES
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a study found. extra: what the question itself adds to the page. openings: of the sealed part."""
+
+    place: Place
+    question: str
+    declared: dict[str, Any]
+    rows: Sequence[Row]
+    pairs: Sequence[Pair]
+    results: pl.DataFrame
+    strata: pl.DataFrame
+    strata_words: str
+    failed: Mapping[str, UserError]
+    warnings: tuple[str, ...]
+    openings: list[dict[str, str]]
+    extra: tuple[Section, ...]
+    command: str
+
+    def of(self, exam: str) -> list[Row]:
+        """The rows of an exam, as they stand in the plan; simple models last."""
+        return [row for row in self.rows if row.exam.name == exam]
+
+    @property
+    def exams(self) -> list[str]:
+        """In the order of the plan; the sealed part last."""
+        found = list(dict.fromkeys(row.exam.name for row in self.rows))
+        return sorted(found, key=lambda name: name == SEALED.name)
+
+
+def document(found: Findings) -> Document:
+    """The page. Raises UserError where no run has scores: then there is nothing to report."""
+    if not any(row.kind != "baseline" for row in found.rows):
+        first = next(iter({**found.place.plan.failed, **found.failed}.values()), None)
+        raise UserError(
+            "no run of this study ended well" + (f"; the first error: {first.what}" if first else ""),
+            found.place.study,
+            first.fix if first is not None and first.fix else "start it again",
+        )
+    classes, cohort = found.place.cohort.classes, found.place.cohort
+    sections = [_glance(found), *_rows(found), *_pairs(found), *found.extra, _rare(found), *_strata(found),
+                _can(found), _declared(found), _runs(found)]  # fmt: skip
+    cells = [_behind(found, cohort.cells), *(other.cells for other in _others(found))]
+    return Document(
+        kind=f"Study: {found.question}",
+        title=f"{classes.positive} against {classes.negative}: {cohort.about.name}",
+        asked=str(found.declared["asked"]),
+        stamps=tuple(dict.fromkeys(stamp for row in found.rows for stamp in row.claim.stamps if row.kind != "baseline"
+                                   and row.exam.channel == "bright_field")),
+        warnings=found.warnings,
+        sections=tuple(section for section in sections if section is not None),
+        provenance=_provenance(found),
+        cohort=cohort.about.name,
+        bundles=tuple(sorted({scoring.bundle for row in found.rows for scoring in row.scorings if scoring.bundle})),
+        people=[donor for held in [cohort.cells, *cells[1:]] for donor in _donors(held)],
+        donors=[donor for held in cells for donor in _donors(held)],
+        cells=[cell for held in cells for cell in _of_nobody(held)],
+    )  # fmt: skip
+
+
+def _behind(found: Findings, cells: pl.DataFrame) -> pl.DataFrame:
+    """The cells that figures rest on: sealed ones only where they were scored."""
+    if "part" not in cells.columns or SEALED.name in found.exams:
+        return cells
+    return cells.filter(pl.col("part") != "sealed")
+
+
+def _others(found: Findings) -> list[Cohort]:
+    external = found.place.options.external
+    return [] if external is None else [Cohort.read(external)]
+
+
+def _glance(found: Findings) -> Section:
+    primary = found.place.options.primary
+    points = [wording.verdict(pair) for pair in found.pairs if pair.primary]
+    words = [f"{NAMES[primary].capitalize() if primary != 'f1' else 'F1'} was declared as the figure that decides."]
+    if not points:
+        words.append("No pairs of rows share their cells here: rows are read, not tested against each other.")
+    drawings = [
+        tables.forest(rows, primary, f"{rows[0].exam.words}, {rows[0].class_ratio}")
+        for exam in found.exams
+        if (rows := found.of(exam))
+    ]
+    return Section("At a glance", tuple(words), tuple(points), tuple(drawings))
+
+
+def _rows(found: Findings) -> list[Section]:
+    primary = found.place.options.primary
+    made = [tables.rows_table(found.of(exam), primary) for exam in found.exams]
+    notes = (
+        "Each figure: mean over seeds, each at its own frozen threshold, and its 95 % interval. Simple models were "
+        "fitted on the same training cells, once.",
+    )
+    return [Section("Every row", tables=tuple(made), notes=(*tables.meanings(found.rows), *notes))]
+
+
+def _pairs(found: Findings) -> list[Section]:
+    if not found.pairs:
+        return []
+    shown: list[Table] = []
+    for exam in found.exams:
+        of_exam = [pair for pair in found.pairs if pair.first.exam.name == exam]
+        primary = [pair for pair in of_exam if pair.primary]
+        if primary:
+            name = NAMES[primary[0].figure]
+            shown.append(tables.pairs_table(primary, f"Declared pairs by {name}, {primary[0].first.exam.words}"))
+            shown.append(tables.figures_pairs_table(of_exam))
+    over = tuple(wording.seeds_words(pair) for pair in found.pairs if pair.primary)
+    notes = ("“At least” is the smallest p that so many seeds can give.", *over)
+    return [Section("Differences in pairs", tables=tuple(shown), notes=notes)]
+
+
+def _rare(found: Findings) -> Section:
+    words = (
+        "In blood one tumour cell meets many more leukocytes than here, and precision falls with the ratio. “≥” stands "
+        "where no false call was seen: then the number that would be needed to show more is given.",
+    )
+    exams = [exam for exam in found.exams if found.of(exam)[0].exam.channel == "bright_field"]
+    made = tuple(tables.rare_table(found.of(exam)) for exam in exams)
+    notes = ("Exact 95 % bounds of the first seed's counts; cells are taken as independent.",)
+    return Section("Where positives are rare", words, tables=made, notes=notes)
+
+
+def _strata(found: Findings) -> list[Section]:
+    networks = list(dict.fromkeys(row.name for row in found.rows if row.kind != "baseline"))
+    made = []
+    for number, exam in enumerate(found.exams):
+        shown = tables.strata_tables(found.strata, exam, networks)
+        if shown:
+            words = (found.strata_words,) if found.strata_words else ()
+            title = "Size, donors and other groups" + ("" if not number else f": {found.of(exam)[0].exam.words}")
+            made.append(Section(title, words, tables=tuple(shown), folded=number > 0))
+    return made
+
+
+def _can(found: Findings) -> Section:
+    first = next(row for row in found.rows if row.kind != "baseline")
+    words = wording.can_and_cannot(first, found.place.options.primary, SEALED.name in found.exams)
+    return Section("What these figures can and can't tell", words)
+
+
+def _declared(found: Findings) -> Section:
+    declared = found.declared
+    pairs = ", ".join(f"{first} − {second}" for first, second in declared["pairs"]) or "none"
+    facts = [
+        ("hash of the declared analysis", escape(declared["hash"])),
+        ("primary figure", NAMES[declared["primary"]]),
+        ("pairs", pairs),
+        ("seeds of each row", str(declared["seeds"])),
+        ("rows have in common", "optimiser steps" if declared["budget"] == "steps" else "epochs"),
+        ("threads of a run", str(declared["threads"])),
+        ("resamples", f"{declared['resamples']:,}, seed {declared['seed']}"),
+    ]
+    words = ("study.yaml was written before the first run and is held against its hash each time the study goes on.",)
+    sealed = opened_words(found.openings)
+    if SEALED.name in found.exams:
+        words += (f"Of the cells that were sealed: {sealed}; this study scored them once, after all runs.",)
+    elif "part" in found.place.cohort.cells.columns and (found.place.cohort.cells["part"] == "sealed").any():
+        words += (f"There is a sealed part, which this study has not looked at; {sealed}.",)
+    shown = table("What was declared", [Column("what", "text"), Column("value", "id")], facts)
+    return Section("The declared analysis", words, tables=(shown,))
+
+
+def _runs(found: Findings) -> Section:
+    return Section("Every run", tables=(tables.runs_table(found.results),), folded=True)
+
+
+def _provenance(found: Findings) -> Provenance:
+    facts = (
+        ("brightctc that wrote this report", version("brightctc")),
+        ("cohort", found.place.cohort.about.name),
+        ("hash of its cells, labels and parts", escape(found.declared["cells"])),
+        ("hash of the declared analysis", escape(found.declared["hash"])),
+    )
+    return Provenance(facts, (("this study", found.command),))
+
+
+def _donors(cells: pl.DataFrame) -> list[str | None]:
+    return cells["donor_id"].cast(pl.String).to_list() if "donor_id" in cells.columns else []
+
+
+def _of_nobody(cells: pl.DataFrame) -> list[str]:
+    nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
+    return nobodys["cell_id"].to_list()
