@@ -438,3 +438,11 @@ def test_differences_of_few_donors_have_no_interval() -> None:
     found = differences(positive, [scored], [scored], ("roc_auc",), unit="donor", groups=donors, resamples=20)
     assert (found["roc_auc"].low, found["roc_auc"].high) == (None, None)
     assert "only 2 donor(s)" in (found["roc_auc"].reason or "")
+
+
+def test_near_the_bound_an_end_is_not_flung_to_the_other_side():
+    """8 donors, 0.98 ± 0.04: on the logit scale alone the lower end would be below 0.1."""
+    drawn = np.clip(np.random.default_rng(0).normal(0.98, 0.04, 2000), 0.8, 1)
+    low, high = share_ends(0.98, drawn, 8)
+    assert 0.6 < low < 0.9
+    assert 0.98 < high < 1

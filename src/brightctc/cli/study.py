@@ -170,14 +170,14 @@ def _show_estimate(printer: Printer, result: "StudyResult") -> None:
 
 def _show(printer: Printer, result: "StudyResult") -> None:
     from brightctc.report.table import written
-    from brightctc.study.tables import shown_name
+    from brightctc.study.tables import heading, shown_name
     from brightctc.study.wording import NAMES, form_of, interval_text, verdict
 
     primary = str(result.declared["primary"])
     names = dict.fromkeys((primary, "f1", "recall", "false_calls_per_1000"))
     for exam in dict.fromkeys(row.exam.name for row in result.rows):
         rows = [row for row in result.rows if row.exam.name == exam]
-        printer.say(f"\n{rows[0].exam.words}: {rows[0].class_ratio}")
+        printer.say(f"\n{heading(rows)}")
         for stamp in rows[0].claim.stamps:
             printer.say(f"beside every figure: {stamp}")
         shown: list[list[object]] = [

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special
 
 LEVEL = 0.95
+FURTHEST = 2.5  # times a plain t interval's half: on the logit scale 0.98 ± 0.04 would reach down to 0.25
 UNDEFINED = 0.025  # share of resamples without the figure, above which a percentile has no meaning
 Ends = tuple[float, float]
 
@@ -92,13 +93,16 @@ def share_ends(value: float, drawn: np.ndarray, units: float, scale: Scale = SHA
 
     value: the figure; drawn: float64[r], the same in resamples; units: the effective number that were drawn. The
     spread on the logit scale is that of the shares over p (1 − p) (delta method), which allows shares of 0 and 1 among
-    resamples. Without a spread, or at 0 or 1 itself, both ends are the value.
+    resamples. Near 0 and 1 that overshoots: no end lies further away than FURTHEST times a plain t interval's. Without
+    a spread, or at 0 or 1 itself, both ends are the value.
     """
     share, spread = float(scale.to_share(value)), float(np.std(scale.to_share(drawn)))
     if not 0 < share < 1 or not spread:
         return value, value
-    logit, reach = math.log(share / (1 - share)), stretch(units) * spread / (share * (1 - share))
-    ends = [scale.back(_from_logit(logit + side * reach)) for side in (-1, 1)]
+    plain = stretch(units) * spread
+    logit, reach = math.log(share / (1 - share)), plain / (share * (1 - share))
+    low, high = (_from_logit(logit + side * reach) for side in (-1, 1))
+    ends = [scale.back(max(low, share - FURTHEST * plain)), scale.back(min(high, share + FURTHEST * plain))]
     return min(ends), max(ends)
 
 

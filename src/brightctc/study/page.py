@@ -99,11 +99,7 @@ def _glance(found: Findings) -> Section:
     words = [f"{NAMES[primary].capitalize() if primary != 'f1' else 'F1'} was declared as the figure that decides."]
     if not points:
         words.append("No pairs of rows share their cells here: rows are read, not tested against each other.")
-    drawings = [
-        tables.forest(rows, primary, f"{rows[0].exam.words}, {rows[0].class_ratio}")
-        for exam in found.exams
-        if (rows := found.of(exam))
-    ]
+    drawings = [tables.forest(rows, primary) for exam in found.exams if (rows := found.of(exam))]
     return Section("At a glance", tuple(words), tuple(points), tuple(drawings))
 
 

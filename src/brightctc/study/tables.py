@@ -32,10 +32,20 @@ def shown_name(row: Row) -> str:
     return f"{BASELINE_NAMES.get(name, name)}{comma}{of}"
 
 
-def forest(rows: Sequence[Row], figure: str, title: str) -> Forest:
+def heading(rows: Sequence[Row]) -> str:
+    """What one exam's rows were measured on; rows of a value left out each have cells of their own."""
+    if all(rows[0].same_cells(row) for row in rows):
+        control = ", a negative control" if rows[0].exam.channel == "dapi" else ""
+        return f"{rows[0].exam.words}{control}: {rows[0].class_ratio}"
+    return f"{rows[0].exam.words}, each row on cells of its own"
+
+
+def forest(rows: Sequence[Row], figure: str) -> Forest:
     """One exam's rows by a figure, simple models last, with what the constant classifier reaches."""
     first = rows[0]
     constant = {"f1": first.constant.f1, "average_precision": first.constant.precision, "roc_auc": 0.5}.get(figure)
+    if not all(first.same_cells(row) for row in rows):
+        constant = None  # each row has a class ratio of its own
     drawn = [
         ForestRow(
             shown_name(row),
@@ -47,7 +57,7 @@ def forest(rows: Sequence[Row], figure: str, title: str) -> Forest:
     ]
     alt = f"{NAMES[figure]} of each row with its interval; the same figures are in the table"
     called = "" if constant is None else f"calling every cell {first.classes.positive}: {constant:.3f}"
-    return Forest(title, NAMES[figure], tuple(drawn), alt, constant, called, form_of(figure))
+    return Forest(heading(rows), NAMES[figure], tuple(drawn), alt, constant, called, form_of(figure))
 
 
 def rows_table(rows: Sequence[Row], primary: str) -> Table:
@@ -62,8 +72,7 @@ def rows_table(rows: Sequence[Row], primary: str) -> Table:
          *(["; ".join(row.marks)] if marked else [])]
         for row in rows
     ]  # fmt: skip
-    control = ", a negative control" if first.exam.channel == "dapi" else ""
-    return table(f"{first.exam.words}{control}: {first.class_ratio}", columns, made)
+    return table(heading(rows), columns, made)
 
 
 def meanings(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class Question:
 
 
 QUESTIONS: dict[str, Question] = {
-    "ablation": Question(ablation.ASKS, ablation.plan, ("budget", "learning_rates")),
+    "ablation": Question(ablation.ASKS, ablation.plan, ("budget", "learning_rates"), ablation.adds),
     "backbones": Question(backbones.ASKS, backbones.plan, ("budget",)),
     "dapi": Question(dapi.ASKS, dapi.plan, ("budget",)),
     "transfer": Question(transfer.ASKS, transfer.plan, ("column", "external"), transfer.adds),

@@ -1,10 +1,15 @@
 """Which augmentations help, and does DAPI in training? The paper's table, with the controls that it lacks."""
 
+from collections.abc import Callable, Sequence
+
 from brightctc.cohort import Cohort
 from brightctc.recipe import Recipe
+from brightctc.report.document import Section
 from brightctc.study.budgets import base_recipe, changed_recipe, steps_of, training_cells, with_steps
+from brightctc.study.measuring import Row
 from brightctc.study.options import Options
 from brightctc.study.plan import TEST, Exam, Plan, Variant
+from brightctc.study.running import Place
 
 ASKS = "Which augmentations help, and does it help to add DAPI images to the training cells?"
 TESTED_ON_DAPI = Exam("dapi", "test", "test part, DAPI images", channel="dapi")
@@ -15,6 +20,23 @@ _PRESETS = {
     "AUG3": "rotations, flips, brightness and contrast",
 }
 _REPEAT, _PERMUTED = "AUG3+repeat", "AUG3+permuted"
+
+
+def adds(place: Place, rows: Sequence[Row], _progress: Callable[..., None] | None) -> tuple[Section, ...]:
+    """What the controls are for, and what equal steps mean for the rows with DAPI."""
+    if not any("DAPI" in row.name for row in rows):
+        return ()
+    words = (
+        "AUG3+repeat has as many images as AUG3+DAPI, all of them bright field; AUG3+permuted has the same images as "
+        "AUG3+DAPI, with labels of DAPI that mean nothing. A gain of AUG3+DAPI over both would be DAPI's own.",
+    )
+    if place.options.budget == "steps":
+        words += (
+            "All rows have equal optimiser steps, so the rows with DAPI show each bright-field image half as often. A "
+            "loss against AUG3 can come from that alone; --budget epochs asks the other way round, where these rows "
+            "have twice the steps.",
+        )
+    return (Section("How to read the rows with DAPI", words),)
 
 
 def plan(cohort: Cohort, options: Options) -> Plan:
@@ -45,7 +67,7 @@ def plan(cohort: Cohort, options: Options) -> Plan:
     return Plan(tuple(variants), tuple(pairs), warnings=warnings)
 
 
-def _with_dapi(plain: Recipe, ready, end: str, words: str) -> list[Variant]:
+def _with_dapi(plain: Recipe, ready: Callable[[Recipe], Recipe], end: str, words: str) -> list[Variant]:
     def mixed(control: str) -> Recipe:
         return ready(changed_recipe(plain, augment={"preset": "AUG3"}, dapi={"way": "mix", "control": control}))
 
