@@ -1,5 +1,6 @@
 """Each question in small, from plan to report."""
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -123,9 +124,11 @@ def test_another_cohort_with_other_classes_is_refused(cohort: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_cohort_of_the_same_donors_is_no_other(cohort: Path, tmp_path: Path) -> None:
-    result = tiny("transfer", cohort, tmp_path / "study", external=cohort, seeds=1, baselines=(), declare_only=True)
-    assert result.declared["external"] == result.declared["cells"]
-    result = tiny("transfer", cohort, tmp_path / "study", external=cohort, seeds=1, baselines=())
+    with pytest.raises(UserError, match="the cohort itself"):
+        tiny("transfer", cohort, tmp_path / "study", external=cohort)
+    again = tmp_path / "again"
+    shutil.copytree(cohort, again)
+    result = tiny("transfer", cohort, tmp_path / "study", external=again, seeds=1, baselines=())
     rows = pl.read_csv(tmp_path / "study" / "results.csv").select("exam", "status", "error").to_dicts()
     assert [row["status"] for row in rows] == ["done", "failed"]
     assert "were in this bundle's training or validation part" in rows[1]["error"]

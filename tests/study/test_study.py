@@ -209,25 +209,25 @@ def test_the_sealed_part_is_scored_once_and_counted(ways: StudyResult, cohort: P
 
 def test_declared_before_any_run(cohort: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    options = {"primary": "f1", "pairs": (("mix", "none"), ("channel", "none"))}
+    options = {"primary": "f1", "pairs": (("mix", "none"), ("none", "mix"))}
     declared = tiny("dapi", cohort, folder, declare_only=True, **options).declared
     assert [path.name for path in folder.iterdir() if not path.name.startswith(".")] == ["study.yaml"]
     kept = yaml.safe_load((folder / "study.yaml").read_text())
     assert kept["hash"] == declared["hash"]
     assert kept["primary"] == "f1"
-    assert kept["pairs"] == [["mix", "none"], ["channel", "none"]]
+    assert kept["pairs"] == [["mix", "none"], ["none", "mix"]]
     assert str(tmp_path) not in (folder / "study.yaml").read_text()
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"primary": "roc_auc"}, "another primary figure"),
-        ({"pairs": (("none", "mix"),)}, "another pairs"),
-        ({"seeds": 3}, "another number of seeds"),
-        ({"resamples": 50}, "another resamples"),
-        ({"settings": (*TINY, "train.learning_rate=1e-4")}, "another variants"),
-        ({"machines": Machines(parallel=1, threads=2)}, "another threads"),
+        ({"primary": "roc_auc"}, "primary figure average_precision, not roc_auc"),
+        ({"pairs": (("none", "mix"),)}, "pairs .* not"),
+        ({"seeds": 3}, "number of seeds 2, not 3"),
+        ({"resamples": 50}, "resamples 100, not 50"),
+        ({"settings": (*TINY, "train.learning_rate=1e-4")}, "variants or their settings differ"),
+        ({"machines": Machines(parallel=1, threads=2)}, "threads a run 1, not 2"),
     ],
 )
 def test_another_analysis_is_another_study(cohort: Path, tmp_path: Path, changes: dict, words: str) -> None:
@@ -255,6 +255,7 @@ def test_a_declaration_that_was_edited_is_refused(cohort: Path, tmp_path: Path) 
         ("dapi", {"primary": "accuracy"}, "no figure called 'accuracy'"),
         ("dapi", {"pairs": (("mix", "all"),)}, "no variant called 'all'"),
         ("dapi", {"baselines": ("magic",)}, "no baseline is called 'magic'"),
+        ("dapi", {"pairs": (("channel", "none"),)}, "channel is scored with DAPI"),
         ("size", {"sizes": (20, 100_000)}, "100,000 cells were asked for"),
         ("size", {"sizes": (20,)}, "two sizes or more"),
         ("transfer", {"column": "site", "external": Path("x")}, "exclude each other"),

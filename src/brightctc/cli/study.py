@@ -42,7 +42,8 @@ def command(
     sizes: Annotated[str | None, typer.Option(help="size: numbers of labelled cells, such as 100,200,400.")] = None,
     cells: Annotated[int, typer.Option(min=10, help="robustness: cells that are looked at, at most.")] = 400,
     baselines: Annotated[
-        str | None, typer.Option(help="Simple models beside the rows, by commas; none: none of them. Default: all.")
+        str | None,
+        typer.Option(help="Simple models beside the rows, by commas (constant, size, …); none: none. Default: all."),
     ] = None,
     primary: Annotated[str, typer.Option(help="The figure that decides, declared before any run.")] = (
         "average_precision"
@@ -124,8 +125,11 @@ def command(
     if dry_run:
         _show_estimate(printer, result)
     elif declare:
+        pairs = ", ".join(f"{first} − {second}" for first, second in result.declared["pairs"])
         printer.say(f"declared: {result.folder / 'study.yaml'}, hash {result.declared['hash']}")
-        printer.say("next: the same command without --declare")
+        printer.say(f"figure that decides: {result.declared['primary']}; pairs to be tested: {pairs or 'none'}")
+        printer.warn(result.warnings)
+        printer.say("next: the same command without --declare, with the same --primary and --pair")
     else:
         _show(printer, result)
     printer.done(result.summary())

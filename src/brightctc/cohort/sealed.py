@@ -44,11 +44,13 @@ def _cells(cohort: Cohort) -> str:
 
 
 def times(count: int) -> str:
-    """`once`, `twice`, `3 times`."""
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    """`once`, `twice`, `3 times`, for one or more."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def opened_words(known: list[dict[str, str]]) -> str:
     """How often the sealed part was opened, and what follows from it."""
+    if not known:
+        return "the sealed part was never opened"
     told = f"the sealed part was opened {times(len(known))}"
     return told if len(known) < 2 else f"{told}: choices made after the first opening may have learned from it"

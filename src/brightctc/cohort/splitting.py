@@ -14,6 +14,7 @@ from brightctc.cohort.drawing import TrainingDraw, draw_training
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import PARTS, Cohort, SplitFile, write_split
 from brightctc.cohort.groups import group_cells
+from brightctc.cohort.sealed import FILE as SEALED_FILE
 from brightctc.errors import UserError, typed
 
 DEFAULT_TEST_SHARE = 0.3
@@ -98,6 +99,10 @@ def split(
     with files.lock(held.root):
         files.refuse_existing(held.root / "splits.csv", overwrite)
         division = _begin(held, wishes)
+        if wishes.seal and (held.root / SEALED_FILE).is_file():
+            division.warnings.append(
+                "cells of this cohort were sealed and opened before: a new seal does not undo that"
+            )
         resolved = _divide(division, wishes)
         result = _result(held, division, {**asdict(wishes), **resolved})
         about = SplitFile(by=result.by, settings=dict(result.settings), warnings=result.warnings)

@@ -113,7 +113,7 @@ def _row(pair: Pair) -> dict[str, Any]:
         "difference": pair.difference.value,
         "low": pair.difference.low,
         "high": pair.difference.high,
-        "p": pair.found.p,
+        "p": pair.found.p if pair.primary else None,
         "p_holm": pair.p_holm,
         "pairs": pair.pairs,
         "unit": pair.first.claim.unit,

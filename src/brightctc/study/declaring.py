@@ -13,15 +13,16 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.study.options import Options, require_primary
 from brightctc.study.plan import Plan, Variant
+from brightctc.study.running import baseline_names
 
 FORMAT_VERSION = 1
 FILE = "study.yaml"
+_SHORT = 60  # letters of a value that an error still shows
 _NAMES = {
-    "asked": "question",
     "cells": "cohort, its labels or its split",
     "external": "external cohort",
     "bundles": "bundles",
-    "variants": "variants or their recipes",
+    "variants": "variants or their settings",
     "pairs": "pairs",
     "primary": "primary figure",
     "seeds": "number of seeds",
@@ -33,8 +34,14 @@ _NAMES = {
 def declaration(question: str, asks: str, cohort: Cohort, options: Options, plan: Plan, threads: int) -> dict[str, Any]:
     """The content of study.yaml: no paths or times. Raises UserError for a primary figure or pairs that can't be."""
     require_primary(options.primary)
+    baseline_names(options)
     for name in [name for pair in options.pairs or () for name in pair]:
-        plan.variant(name)
+        if plan.variant(name).kind == "unranked":
+            raise UserError(
+                f"{name} is scored with DAPI, and is not ranked beside rows of bright field alone",
+                "--pair",
+                "choose pairs of the other rows",
+            )
     declared: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "question": question,
@@ -100,13 +107,22 @@ def declare(study: Path, declared: dict[str, Any]) -> None:
         text = yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=110)
         files.write_text(study / FILE, text, overwrite=False)
         return
-    changed = [_NAMES.get(key, key) for key in declared if key != "hash" and declared[key] != former.get(key)]
+    changed = [key for key in declared if key not in ("hash", "asked") and declared[key] != former.get(key)]
     if changed:
         raise UserError(
-            f"this study was declared with another {', another '.join(changed)}",
+            f"this study was declared otherwise: {'; '.join(_otherwise(key, former, declared) for key in changed)}",
             study / FILE,
             "start it with what it was declared with, or give another folder",
         )
+
+
+def _otherwise(key: str, former: dict[str, Any], declared: dict[str, Any]) -> str:
+    """One thing that differs, with both values where they are short."""
+    name = _NAMES.get(key, key)
+    values = [str(content.get(key)) for content in (former, declared)]
+    if key in ("variants", "cells", "external", "bundles") or max(map(len, values)) > _SHORT:
+        return f"its {name} differ" if name.endswith("s") else f"its {name} differs"
+    return f"{name} {values[0]}, not {values[1]}"
 
 
 def _variant(variant: Variant) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def document(found: Findings) -> Document:
             first.fix if first is not None and first.fix else "start it again",
         )
     classes, cohort = found.place.cohort.classes, found.place.cohort
-    sections = [_glance(found), *_rows(found), *_pairs(found), *found.extra, _rare(found), *_strata(found),
+    sections = [_glance(found), *found.extra, *_rows(found), *_pairs(found), _rare(found), *_strata(found),
                 _can(found), _declared(found), _runs(found)]  # fmt: skip
     cells = [_behind(found, cohort.cells), *(other.cells for other in _others(found))]
     return Document(
@@ -96,10 +96,15 @@ def _others(found: Findings) -> list[Cohort]:
 def _glance(found: Findings) -> Section:
     primary = found.place.options.primary
     points = [wording.verdict(pair) for pair in found.pairs if pair.primary]
-    words = [f"{NAMES[primary].capitalize() if primary != 'f1' else 'F1'} was declared as the figure that decides."]
-    if not points:
+    name = NAMES[primary]
+    beside = [wording.beside_simple(found.of(exam), primary) for exam in found.exams]
+    points += [verdict for verdict in beside if verdict is not None]
+    words = [f"{name[0].upper()}{name[1:]} was declared as the figure that decides."]
+    if not found.pairs and sum(row.kind != "baseline" for row in found.rows) > 1:
         words.append("No pairs of rows share their cells here: rows are read, not tested against each other.")
-    drawings = [tables.forest(rows, primary) for exam in found.exams if (rows := found.of(exam))]
+    exams = [found.of(exam) for exam in found.exams]
+    defined = [rows for rows in exams if any(row.figures[primary].value is not None for row in rows)]
+    drawings = [tables.forest(rows, primary) for rows in defined]
     return Section("At a glance", tuple(words), tuple(points), tuple(drawings))
 
 
@@ -136,7 +141,10 @@ def _rare(found: Findings) -> Section:
     )
     exams = [exam for exam in found.exams if found.of(exam)[0].exam.channel == "bright_field"]
     made = tuple(tables.rare_table(found.of(exam)) for exam in exams)
-    notes = ("Exact 95 % bounds of the first seed's counts; cells are taken as independent.",)
+    notes = (
+        "At the recall seen here, which is taken as known; exact 95 % bounds of the false calls alone, of the first "
+        "seed's counts, with cells as independent. How unsure recall is stands in the table of every row.",
+    )
     return Section("Where positives are rare", words, tables=made, notes=notes)
 
 

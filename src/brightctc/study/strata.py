@@ -49,7 +49,7 @@ class Sizes:
     def words(self) -> str:
         """Where the thirds divide."""
         low, high = self.edges
-        return f"thirds of the outlined diameter of these cells: up to {low:.1f}, up to {high:.1f} {self.unit}, above"
+        return f"Thirds of the outlined diameter of these cells: up to {low:.1f}, up to {high:.1f} {self.unit}, above"
 
 
 def sizes_of(cohort: Cohort, row: Row) -> Sizes:

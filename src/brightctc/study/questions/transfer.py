@@ -45,6 +45,8 @@ def _external(cohort: Cohort, options: Options) -> Plan:
             "import it with the same class names: --classes "
             f"{cohort.classes.positive},{cohort.classes.negative}; only where they mean the same",
         )
+    if other.root.resolve() == cohort.root.resolve():
+        raise UserError("this is the cohort itself, not another one", "--external", "give a cohort of other donors")
     exams = (TEST, Exam(EXTERNAL, "all", f"cohort {other.about.name}", cohort=options.external))
     return Plan((Variant("trained_here", "trained on this cohort", base_recipe(options), exams=exams),))
 
