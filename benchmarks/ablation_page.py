@@ -2,22 +2,17 @@
 
 from pathlib import Path
 
+from brightctc.evaluate.wording import shown
 from brightctc.metrics import Interval
 from brightctc.report.drawing import save_drawing
 from brightctc.study.comparing import Pair
 from brightctc.study.measuring import Row
 from brightctc.study.studying import StudyResult
 from brightctc.study.tables import forest, shown_name
-from brightctc.study.wording import form_of, interval_text, verdict
+from brightctc.study.wording import NAMES, form_of, verdict
 from machine import command, machine, versions
 
-FIGURES = {
-    "average_precision": "average precision",
-    "f1": "F1",
-    "roc_auc": "ROC-AUC",
-    "recall": "recall",
-    "false_calls_per_1000": "false calls per 1,000",
-}
+FIGURES = ("average_precision", "f1", "roc_auc", "recall", "false_calls_per_1000")
 PAPER = {"AUG1": 0.709, "AUG2": 0.757, "AUG3": 0.777, "AUG3+DAPI": 0.798}  # F1, arXiv 2503.03410
 EXAMS = {"test": "Test part", "sealed": "Sealed part, scored once", "dapi": "Tested on images of the stain"}
 
@@ -65,9 +60,12 @@ def _head(result: StudyResult, minutes: float, steps: int, row: Row) -> list[str
 
 
 def _table(rows: list[Row]) -> list[str]:
-    lines = [f"| row | seeds | {' | '.join(FIGURES.values())} |", "| --- | ---: |" + " ---: |" * len(FIGURES)]
+    lines = [
+        f"| row | seeds | {' | '.join(NAMES[name] for name in FIGURES)} |",
+        "| --- | ---: |" + " ---: |" * len(FIGURES),
+    ]
     for row in rows:
-        figures = [interval_text(row.figures[name], form_of(name)) for name in FIGURES]
+        figures = [shown(row.figures[name], form_of(name)) for name in FIGURES]
         lines.append(f"| {shown_name(row)} | {len(row.seeds)} | {' | '.join(figures)} |")
     return [*lines, "", f"Means over seeds; in brackets: {rows[0].meaning}."]
 
@@ -99,13 +97,13 @@ def _beside(result: StudyResult) -> list[str]:
     if dapi is not None:
         constant = dapi.constant.f1
         lines += ["", f"Tested on images of the stain, the network that was trained with them reaches F1 "
-                  f"{interval_text(dapi.figures['f1'], '.3f')}; calling every cell reaches {constant:.3f}. The paper "
+                  f"{shown(dapi.figures['f1'], '.3f')}; calling every cell reaches {constant:.3f}. The paper "
                   "gives 0.510 for its own."]  # fmt: skip
     return lines
 
 
 def _signed(pair: Pair) -> str:
-    return interval_text(pair.difference, "+.3f")
+    return shown(pair.difference, "+.3f")
 
 
 def _agrees(gain: float, ours: Interval) -> str:

@@ -332,3 +332,21 @@ def test_ctrl_c_ends_all_at_once_with_one_message(
     assert told.count("KeyboardInterrupt") == 1
     assert told.count("Traceback") == 1
     assert within(1, paths)
+
+
+class StrangeError(Exception):
+    """No heir of anything that a task is known to raise."""
+
+
+def strange(number: int, _report: object) -> int:
+    if number == 1:
+        raise StrangeError("never seen")
+    return number
+
+
+def test_what_nobody_knows_ends_its_process_alone() -> None:
+    found = {outcome.index: outcome for outcome in outcomes(strange, range(4), workers=2, threads=1)}
+    assert {index: outcome.value for index, outcome in found.items()} == {0: 0, 1: None, 2: 2, 3: 3}
+    assert "the process of this run ended (exit code 1)" in str(found[1].error)
+    with pytest.raises(StrangeError):
+        list(outcomes(strange, range(4), workers=1, threads=1))

@@ -29,7 +29,7 @@ def scored(logit: np.ndarray) -> Scored:
 @pytest.mark.parametrize("unit", ["donor", "cell"])
 def test_the_difference_is_that_of_differences(unit: str) -> None:
     positive, first, second, donor = cohort(0.5)
-    found = compare(positive, [first, second], [second], "f1", unit=unit, groups=donor, resamples=300, seed=4)
+    found = compare(positive, [first, second], [second], ["f1"], unit=unit, groups=donor, resamples=300, seed=4)["f1"]
     wanted = differences(positive, [first, second], [second], ["f1"], unit=unit, groups=donor, resamples=300, seed=4)
     assert found.difference == wanted["f1"]
     assert found.reason is None
@@ -47,7 +47,7 @@ def test_p_is_below_a_twentieth_exactly_where_the_interval_leaves_0_out(unit: st
     seen = []
     for seed in range(40):
         positive, first, second, donor = cohort(0.55, seed)
-        found = compare(positive, [first], [second], "recall", unit=unit, groups=donor, resamples=200)
+        found = compare(positive, [first], [second], ["recall"], unit=unit, groups=donor, resamples=200)["recall"]
         assert found.p is not None
         seen.append(found.p < 0.05)
         assert seen[-1] == leaves_out_0(found.difference), found
@@ -77,14 +77,14 @@ def test_p_of_cells_counts_resamples_beyond_0() -> None:
 @pytest.mark.parametrize("unit", ["donor", "cell"])
 def test_p_is_never_0(unit: str) -> None:
     positive, first, second, donor = cohort(6)
-    found = compare(positive, [first], [second], "roc_auc", unit=unit, groups=donor, resamples=99)
+    found = compare(positive, [first], [second], ["roc_auc"], unit=unit, groups=donor, resamples=99)["roc_auc"]
     assert found.p == pytest.approx(2 / 100)
 
 
 @pytest.mark.parametrize("unit", ["donor", "cell"])
 def test_a_model_beside_itself_does_not_differ(unit: str) -> None:
     positive, first, _, donor = cohort(1)
-    same = compare(positive, [first], [first], "roc_auc", unit=unit, groups=donor, resamples=99)
+    same = compare(positive, [first], [first], ["roc_auc"], unit=unit, groups=donor, resamples=99)["roc_auc"]
     assert same == Comparison(Interval(0.0, 0.0, 0.0), 1.0, None)
 
 
@@ -92,7 +92,7 @@ def test_a_model_beside_itself_does_not_differ(unit: str) -> None:
 def test_without_a_difference_p_is_below_a_twentieth_in_a_twentieth_of_cohorts() -> None:
     found = [cohort(0, seed) for seed in range(400)]
     below = [
-        (compare(positive, [one], [two], "f1", unit="donor", groups=donor, resamples=200, seed=9).p or 1) < 0.05
+        (compare(positive, [one], [two], ["f1"], unit="donor", groups=donor, resamples=200, seed=9)["f1"].p or 1) < 0.05
         for positive, one, two, donor in found
     ]
     assert 0.02 <= np.mean(below) <= 0.09
@@ -124,7 +124,7 @@ def test_no_p_without_a_reason(case: str, reason: str) -> None:
         donor = [0 if yes and index > 40 else index % 12 for index, yes in enumerate(positive)]
     resamples = 39 if case == "few resamples" else 50
     unit = "donor" if "donor" in case else "cell"
-    found = compare(positive, [first], [second], "roc_auc", unit=unit, groups=donor, resamples=resamples)
+    found = compare(positive, [first], [second], ["roc_auc"], unit=unit, groups=donor, resamples=resamples)["roc_auc"]
     assert (found.p, found.reason) == (None, reason)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from brightctc.preprocess import border_median
-from brightctc.study.changes import CHANGES, Change, Levels, changed_examples, generator, levels_of
+from brightctc.study.changes import CHANGES, Change, Levels, generator, levels_of
 from drawn import cell_image
 
 NAMES = {change.name: change for change in CHANGES}
@@ -170,11 +170,3 @@ def test_strengths_in_words():
     assert NAMES["dimmer"].at(0.3) == "light dimmer by 30 %"
     for change in CHANGES:
         assert len({change.at(strength) for strength in change.strengths}) == 5
-
-
-def test_examples_are_small_pictures():
-    shown = changed_examples(crop(), TWELVE, "S/c1", side=20)
-    assert shown.shape == (len(CHANGES), 6, 20, 20)
-    assert shown.dtype == np.uint8
-    assert all(np.array_equal(row[0], shown[0, 0]) for row in shown)
-    assert shown[0, 5].mean() < 0.5 * shown[0, 0].mean(), "dimmer looks dimmer"

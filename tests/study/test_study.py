@@ -234,6 +234,8 @@ def test_another_analysis_is_another_study(cohort: Path, tmp_path: Path, changes
     tiny("dapi", cohort, tmp_path / "study", declare_only=True)
     with pytest.raises(UserError, match=words):
         tiny("dapi", cohort, tmp_path / "study", declare_only=True, **changes)
+    with pytest.raises(UserError, match=words):
+        tiny("dapi", cohort, tmp_path / "study", dry_run=True, **changes)
 
 
 def test_a_declaration_that_was_edited_is_refused(cohort: Path, tmp_path: Path) -> None:

@@ -173,9 +173,10 @@ def _show_estimate(printer: Printer, result: "StudyResult") -> None:
 
 
 def _show(printer: Printer, result: "StudyResult") -> None:
+    from brightctc.evaluate.wording import shown
     from brightctc.report.table import written
     from brightctc.study.tables import heading, shown_name
-    from brightctc.study.wording import NAMES, form_of, interval_text, verdict
+    from brightctc.study.wording import NAMES, form_of, verdict
 
     primary = str(result.declared["primary"])
     names = dict.fromkeys((primary, "f1", "recall", "false_calls_per_1000"))
@@ -184,16 +185,16 @@ def _show(printer: Printer, result: "StudyResult") -> None:
         printer.say(f"\n{heading(rows)}")
         for stamp in rows[0].claim.stamps:
             printer.say(f"beside every figure: {stamp}")
-        shown: list[list[object]] = [
+        lines: list[list[object]] = [
             [
                 shown_name(row),
                 len(row.seeds),
-                interval_text(row.figures[primary], form_of(primary)),
+                shown(row.figures[primary], form_of(primary)),
                 *(written(row.figures[name], form_of(name)) for name in names if name != primary),
             ]
             for row in rows
         ]
-        printer.table(["row", "seeds", *(NAMES[name] for name in names)], shown)
+        printer.table(["row", "seeds", *(NAMES[name] for name in names)], lines)
     printer.say("")
     for pair in result.pairs:
         if pair.primary:

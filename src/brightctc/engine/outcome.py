@@ -1,4 +1,4 @@
-"""How a long task ended, and the one place where whatever it raised becomes words."""
+"""How a long task ended, and the one place where what it raised becomes words."""
 
 import pickle
 import time
@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import PickleError
 from typing import Any, Generic, Protocol, TypeVar
 
 from brightctc.engine.variables import environment, of_threads
@@ -15,6 +16,22 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 Progress = Callable[[int, int, int, str], None]  # the task's index, done, total, note
 LOST = "the process of this run ended"
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    PickleError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a task may raise against its will: of the machine, its data, or a mistake in it. torch, numpy, OpenVINO and
+pydantic raise these or heirs of them. Anything else ends the task's process, which is an outcome of its own."""
 
 
 class Report(Protocol):
@@ -83,7 +100,7 @@ def unpacked(outcome: Outcome[bytes]) -> Outcome[Any]:
 def attempt(
     function: Callable[[Task, Report], Result], index: int, task: Task, report: Report, threads: int
 ) -> Outcome[Result]:
-    """Do one task with so many threads, whatever comes of it; only what ends a process (Ctrl-C, sys.exit) passes."""
+    """Do one task with so many threads; its UserError or one of FAULTS becomes the outcome, anything else passes."""
     from threadpoolctl import threadpool_limits
 
     value: Result | None = None
@@ -96,7 +113,7 @@ def attempt(
             value = function(task, report)
     except UserError as told:
         error = told
-    except Exception as fault:  # noqa: BLE001 - one task of many, hours apart: its fault must not end the others
+    except FAULTS as fault:  # of one task among many, hours apart: it must not end the others
         error, detail = _unexpected(fault), "".join(traceback.format_exception(fault))
     return Outcome(index, value, error, detail, time.perf_counter() - start)
 

@@ -27,7 +27,8 @@ def outcomes(
     yielded. Leaving early, by `close()` or Ctrl-C, ends what runs, at once: a long task resumes by itself.
 
     function, tasks, values and begin must be picklable.
-    workers: processes. 1, locally, is this one: quick to start, but what kills a task kills all.
+    workers: processes. 1, locally, is this one: quick to start, but what kills a task kills all, as does an exception
+        beside `outcome.FAULTS`; in a process of its own, that is the end of this process and so an Outcome.
     threads: of each process's arithmetic; workers x threads should not exceed the processors.
     begin: runs once in every process, before its first task, and stays in force there; an error of it is the
         Outcome of the task that was to start.

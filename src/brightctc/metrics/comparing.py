@@ -46,14 +46,14 @@ def compare(
     positive: np.ndarray,
     first: Sequence[Scored],
     second: Sequence[Scored],
-    name: str,
+    names: Sequence[str],
     *,
     unit: Unit = "cell",
     groups: Sequence[Hashable] | None = None,
     resamples: int = 2000,
     seed: int = 0,
-) -> Comparison:
-    """first − second of figure `name` on the same cells: the interval of `differences`, and the p-value that fits it.
+) -> dict[str, Comparison]:
+    """first − second of figures on the same cells: the intervals of `differences`, and the p-values that fit them.
 
     The interval turned round (Efron & Tibshirani 1993, section 15.4): p is the smallest level at which the interval
     would leave 0 out, so p < 0.05 exactly where the 95 % interval does. It is never below 2 / (resamples + 1), more
@@ -61,14 +61,8 @@ def compare(
     """
     positive = np.asarray(positive, dtype=bool)
     members = members_of(positive.size, unit, groups)
-    drawing = (resamples, seed)
-    found = resampled_differences(positive, (first, second), [name], unit, members, drawing)[name]
-    interval = found.interval
-    if interval.low is None or interval.high is None:
-        return Comparison(interval, None, interval.reason)
-    if 2 / (resamples + 1) >= _CHANCE:
-        return Comparison(interval, None, f"{resamples} resamples are too few for a p-value: it takes 40")
-    return Comparison(interval, _p_of(found), None)
+    found = resampled_differences(positive, (first, second), names, unit, members, (resamples, seed))
+    return {name: _comparison(each, resamples) for name, each in found.items()}
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
@@ -109,6 +103,15 @@ def seed_tests(first: Sequence[float], second: Sequence[float], paired: bool = T
     told += [_told("Welch's t", welch, None)]
     words = f"over {seeds} seeds: {', '.join(filter(None, told))}; {_SPEAKS}"
     return SeedTests(flips, least, relabelled, unpaired_least, welch, words)
+
+
+def _comparison(found: Difference, resamples: int) -> Comparison:
+    interval = found.interval
+    if interval.low is None or interval.high is None:
+        return Comparison(interval, None, interval.reason)
+    if 2 / (resamples + 1) >= _CHANCE:
+        return Comparison(interval, None, f"{resamples} resamples are too few for a p-value: it takes 40")
+    return Comparison(interval, _p_of(found), None)
 
 
 def _p_of(found: Difference) -> float:

@@ -15,7 +15,7 @@ from brightctc.report.gap import measure_gap
 from brightctc.report.provenance import command_of
 from brightctc.report.pseudonyms import Pseudonyms
 from brightctc.report.runs import Task, measure_runs
-from brightctc.report.sheet import Place, Sheet
+from brightctc.report.sheet import Place, Sheet, donors_of, of_nobody
 from brightctc.report.source import Runs, Scores, is_study, read_source, refuse_beside_study
 from brightctc.report.stored import stored
 from brightctc.report.writing import KIND, write_document
@@ -162,12 +162,12 @@ def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: P
         page=page,
         bundles=tuple(bundle.hash for bundle in runs.bundles),
         cohort=runs.cohort.about.name,
-        donors=_donors(cells),
-        cells=_of_nobody(first.cells.rows),
+        donors=donors_of(cells),
+        cells=of_nobody(first.cells.rows),
     )
     return _Content(
         sheet,
-        people=_donors(runs.cohort.cells),
+        people=donors_of(runs.cohort.cells),
         headline=f"{part} part, {first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
         warnings=found.warnings,
         figures={name: dict(found[name].as_dict()) for name in FIGURES},
@@ -186,23 +186,13 @@ def _of_scores(source: Scores, command: str) -> _Content:
         page=page,
         bundles=(str(source.meta["bundle_hash"]),),
         cohort=None,
-        donors=_donors(source.table),
-        cells=_of_nobody(shown),
+        donors=donors_of(source.table),
+        cells=of_nobody(shown),
     )
     return _Content(
         sheet,
-        people=_donors(source.table),
+        people=donors_of(source.table),
         headline=page.headline,
         warnings=page.warnings,
         counts={"candidates": page.candidates, "read": page.read, "unread": page.unread},
     )
-
-
-def _donors(cells: pl.DataFrame) -> list[str | None]:
-    return cells["donor_id"].cast(pl.String).to_list() if "donor_id" in cells.columns else []
-
-
-def _of_nobody(cells: pl.DataFrame) -> list[str]:
-    """Ids of the cells whose donor is not known."""
-    nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
-    return nobodys["cell_id"].to_list()

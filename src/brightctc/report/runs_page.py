@@ -26,7 +26,7 @@ NAMES = {
     "size": "size alone",
     "border": "border, the cell erased",
 }
-_GROUPS = {
+GROUPS = {
     "donor_id": "donor",
     "sample_id": "sample",
     "origin": "origin",
@@ -136,7 +136,7 @@ def _groups(found: Measured) -> list[Table]:
     for group_by in rows["group_by"].unique(maintain_order=True):
         if group_by == EVERYTHING or rows.filter(pl.col("group_by") == group_by).height == 1:
             continue
-        name = _GROUPS[group_by]
+        name = GROUPS[group_by]
         columns = [Column(name, "id"), *(Column(words, "number") for words in counts.values())]
         columns += [Column("recall", "number", ".2f"), Column("specificity", "number", ".2f")]
         columns += [Column("ROC-AUC", "number", ".3f")]

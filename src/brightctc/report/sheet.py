@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import polars as pl
+
 from brightctc import files
 from brightctc.bundle import Shown
 from brightctc.errors import UserError
@@ -66,3 +68,14 @@ class Place:
             page.write_text(text, encoding="utf-8")
             if self.pdf is not None:
                 print_page(self.program, page, written.enter_context(files.new_file(self.pdf)))
+
+
+def donors_of(cells: pl.DataFrame) -> list[str | None]:
+    """The donor of each cell, None where unknown; empty without that column."""
+    return cells["donor_id"].cast(pl.String).to_list() if "donor_id" in cells.columns else []
+
+
+def of_nobody(cells: pl.DataFrame) -> list[str]:
+    """Ids of the cells whose donor is not known."""
+    nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
+    return nobodys["cell_id"].to_list()

@@ -25,7 +25,6 @@ from brightctc.preprocess import Preparation, border_median, centred, resampled
 Progress = Callable[..., None]
 FULL_BITS = 8  # from which the bits of a coarser camera are counted down
 _SPLINE = 3  # order of the interpolation of turned and shifted crops; lower ones would blur beside
-_WINDOW = 2.0  # of the background's level, shown as white in the examples
 
 
 @dataclass(frozen=True)
@@ -84,22 +83,6 @@ def generator(seed: int, cell_id: str, change: str) -> np.random.Generator:
     """The draws of one change of one cell: the same in any order, and at every strength of it."""
     key = hashlib.blake2b(f"{cell_id}\0{change}".encode(), digest_size=8).digest()
     return np.random.default_rng([seed % 2**64, int.from_bytes(key, "little")])
-
-
-def changed_examples(crop: np.ndarray, levels: Levels, cell_id: str, seed: int = 0, side: int = 64) -> np.ndarray:
-    """What the changes look like: uint8 (changes, 6, side, side), in the order of CHANGES and of strengths from 0 up.
-
-    crop: 2-D, uint8, uint16 or float32. Grey from 0 to twice the background of the unchanged crop, so that a dimmer
-    one looks dimmer.
-    """
-    white = _WINDOW * max(border_median(crop), 1e-6)
-
-    def shown(change: Change, strength: float) -> np.ndarray:
-        made = change.of(crop, strength, levels, generator(seed, cell_id, change.name)).astype(np.float32)
-        square = centred(resampled(made, side / max(made.shape)), side)
-        return np.clip(np.rint(255 * square / white), 0, 255).astype(np.uint8)
-
-    return np.stack([[shown(change, strength) for strength in (0.0, *change.strengths)] for change in CHANGES])
 
 
 def _levels(dtype: str, largest: float) -> Levels:

@@ -57,13 +57,17 @@ def compared(rows: Sequence[Row], declared: Sequence[tuple[str, str]], primary: 
         pairs = [(by_name.get((exam, one)), by_name.get((exam, two))) for one, two in declared]
         pairs = [(one, two) if one and two and one.same_cells(two) else None for one, two in pairs]
         if any(pairs):
+            comparisons = [None if pair is None else _compare(*pair, names) for pair in pairs]
             for name in names:
-                found += _figure(pairs, name, name == primary)
+                found += _figure(
+                    pairs, [None if each is None else each[name] for each in comparisons], name, name == primary
+                )
     return found
 
 
-def _figure(pairs: Sequence[tuple[Row, Row] | None], name: str, primary: bool) -> list[Pair]:
-    comparisons = [None if pair is None else _compare(*pair, name) for pair in pairs]
+def _figure(
+    pairs: Sequence[tuple[Row, Row] | None], comparisons: Sequence[Comparison | None], name: str, primary: bool
+) -> list[Pair]:
     corrected = holm([None if each is None else each.p for each in comparisons])
     return [
         Pair(*pair, name, primary, each, adjusted if primary else None, len(pairs), _over_seeds(*pair, name))
@@ -72,12 +76,13 @@ def _figure(pairs: Sequence[tuple[Row, Row] | None], name: str, primary: bool) -
     ]
 
 
-def _compare(first: Row, second: Row, name: str) -> Comparison:
+def _compare(first: Row, second: Row, names: Sequence[str]) -> dict[str, Comparison]:
+    """All figures from the same resamples."""
     return compare(
         first.positive,
         first.scored,
         second.scored,
-        name,
+        names,
         unit=first.claim.unit,
         groups=first.members,
         resamples=first.drawn.resamples,

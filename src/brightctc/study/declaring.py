@@ -98,15 +98,17 @@ def read_declared(study: Path) -> dict[str, Any] | None:
 
 
 def declare(study: Path, declared: dict[str, Any]) -> None:
-    """Write study.yaml, or hold the declaration against the one that is there.
-
-    Raises UserError where the study was declared otherwise.
-    """
-    former = read_declared(study)
-    if former is None:
+    """Write study.yaml where there is none. Raises UserError where the study was declared otherwise."""
+    if not refuse_otherwise(study, declared):
         text = yaml.safe_dump(declared, sort_keys=False, allow_unicode=True, width=110)
         files.write_text(study / FILE, text, overwrite=False)
-        return
+
+
+def refuse_otherwise(study: Path, declared: dict[str, Any]) -> bool:
+    """Is the study declared, and as it was? Raises UserError where it was declared otherwise; False: not yet."""
+    former = read_declared(study)
+    if former is None:
+        return False
     changed = [key for key in declared if key not in ("hash", "asked") and declared[key] != former.get(key)]
     if changed:
         raise UserError(
@@ -114,6 +116,7 @@ def declare(study: Path, declared: dict[str, Any]) -> None:
             study / FILE,
             "start it with what it was declared with, or give another folder",
         )
+    return True
 
 
 def _otherwise(key: str, former: dict[str, Any], declared: dict[str, Any]) -> str:

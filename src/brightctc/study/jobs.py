@@ -12,7 +12,6 @@ from brightctc.baselines import Exam as BaselineExam
 from brightctc.baselines import scored_by
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
-from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of, scored_cells
 from brightctc.evaluate.claim import claim_of
 from brightctc.recipe import Recipe
@@ -57,8 +56,8 @@ class Job:
             claim = claim_of(bundle.seen, cohort, rows, exam.part, exam.channel, None)
             scoring = partial(_count, report, f"scoring, {exam.words}")
             cells = scored_cells(bundle, cohort, rows, exam.channel, scoring, threads=self.threads)
-            about = Scoring.of(bundle.threshold, claim, (*left_out, *cells.warnings, *bundle.warnings))
-            write_scores(self.scores, exam, cells, about, bundle=bundle.hash)
+            warnings = (*left_out, *cells.warnings, *bundle.warnings)
+            write_scores(self.scores, exam, cells, Scoring.of(bundle.threshold, claim, warnings, bundle.hash))
 
     def _bundle(self, report: Report) -> Bundle:
         if self.bundle is not None:
@@ -133,8 +132,3 @@ def _baseline_exam(cohort: Cohort, exam: Exam, seed: int) -> BaselineExam:
 
 def _count(report: Report, task: str, done: int, total: int, note: str = "") -> None:
     report(done, total, f"{task} {note}".strip())
-
-
-def error_words(error: UserError) -> str:
-    """What a table says of a run that failed: no paths, which would differ between machines."""
-    return error.what

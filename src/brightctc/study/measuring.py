@@ -24,20 +24,24 @@ class Row:
     """A variant (or simple model) measured on an exam.
 
     seeds: of the runs that were scored, with the cells of each as it scored them, and how it called.
-    division: of the cells that it learned from; rows can be compared in pairs where exam and cells are the same.
+    cohort: that the exam's cells are of. Rows can be compared in pairs where exam and cells are the same.
     """
 
     name: str
     words: str
     kind: Kind
     exam: Exam
-    division: str
+    cohort: Cohort
     seeds: tuple[int, ...]
     cells: tuple[ScoredCells, ...]
     scorings: tuple[Scoring, ...]
-    classes: Classes
     drawn: Resampling
     marks: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> Classes:
+        """The negative and positive class's names."""
+        return self.cohort.classes
 
     @property
     def claim(self) -> Claim:
@@ -156,17 +160,14 @@ class _Reader:
         found = [seed for seed, folder in folders.items() if has_scores(folder, exam)]
         if not found:
             return None
-        read = []
-        for seed in found:
-            cohort, rows = self._exam(divisions[seed], exam)
-            read.append(read_scores(folders[seed], exam, cohort, rows))
+        known = [self._exam(divisions[seed], exam) for seed in found]
+        read = [read_scores(folders[seed], exam, *of) for seed, of in zip(found, known, strict=True)]
         if any(not cells.rows["cell_id"].equals(read[0][0].rows["cell_id"]) for cells, _ in read):
             raise UserError("the seeds of a variant were measured on other cells", name, "start the study anew")
         drawn = Resampling(self.place.options.resamples, self.place.options.seed)
         return Row(
-            name, words, kind, exam, divisions[found[0]].split("-draw-")[0], tuple(found),
-            tuple(cells for cells, _ in read), tuple(scoring for _, scoring in read),
-            self.place.cohort.classes, drawn, marks,
+            name, words, kind, exam, known[0][0], tuple(found),
+            tuple(cells for cells, _ in read), tuple(scoring for _, scoring in read), drawn, marks,
         )  # fmt: skip
 
     def _exam(self, division: str, exam: Exam) -> tuple[Cohort, pl.DataFrame]:

@@ -13,6 +13,7 @@ from brightctc.cohort.sealed import opened_words
 from brightctc.errors import UserError
 from brightctc.report.document import Document, Section
 from brightctc.report.provenance import Provenance
+from brightctc.report.sheet import donors_of, of_nobody
 from brightctc.report.table import Column, Table, table
 from brightctc.study import tables, wording
 from brightctc.study.comparing import Pair
@@ -75,9 +76,9 @@ def document(found: Findings) -> Document:
         provenance=_provenance(found),
         cohort=cohort.about.name,
         bundles=tuple(sorted({scoring.bundle for row in found.rows for scoring in row.scorings if scoring.bundle})),
-        people=[donor for held in [cohort.cells, *cells[1:]] for donor in _donors(held)],
-        donors=[donor for held in cells for donor in _donors(held)],
-        cells=[cell for held in cells for cell in _of_nobody(held)],
+        people=[donor for held in [cohort.cells, *cells[1:]] for donor in donors_of(held)],
+        donors=[donor for held in cells for donor in donors_of(held)],
+        cells=[cell for held in cells for cell in of_nobody(held)],
     )  # fmt: skip
 
 
@@ -200,12 +201,3 @@ def _provenance(found: Findings) -> Provenance:
         ("hash of the declared analysis", escape(found.declared["hash"])),
     )
     return Provenance(facts, (("this study", found.command),))
-
-
-def _donors(cells: pl.DataFrame) -> list[str | None]:
-    return cells["donor_id"].cast(pl.String).to_list() if "donor_id" in cells.columns else []
-
-
-def _of_nobody(cells: pl.DataFrame) -> list[str]:
-    nobodys = cells.filter(pl.col("donor_id").is_null()) if "donor_id" in cells.columns else cells
-    return nobodys["cell_id"].to_list()

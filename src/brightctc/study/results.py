@@ -10,11 +10,9 @@ import polars as pl
 from brightctc import files
 from brightctc.errors import UserError
 from brightctc.metrics import FIGURES
-from brightctc.study.jobs import error_words
 from brightctc.study.measuring import Row
 from brightctc.study.plan import Variant
 from brightctc.study.running import Place
-from brightctc.study.scores import facts_of
 
 _COUNTS = ("cells", "positives", "negatives", "tp", "fp", "tn", "fn")
 _SCHEMA = {
@@ -52,7 +50,8 @@ def _of_row(place: Place, row: Row) -> Iterator[dict[str, Any]]:
             "channel": "bright_field and dapi" if row.kind == "unranked" else row.claim.channel,
             **{name: getattr(counts, name) for name in _COUNTS},
             **{name: value if math.isfinite(value) else None for name, value in found.items()},
-            **facts_of(scoring),
+            "threshold_logit": scoring.threshold.logit,
+            "bundle": scoring.bundle,
             **_of_run(place, row, seed),
             "stamps": "; ".join(row.claim.stamps) or None,
             "marks": "; ".join(row.marks) or None,
@@ -87,4 +86,4 @@ def _of_failed(place: Place, rows: Sequence[Row], failed: Mapping[str, UserError
 
 def _why(place: Place, variant: Variant, seed: int, failed: Mapping[str, UserError]) -> str:
     error = place.plan.failed.get(variant.name) or failed.get(f"{variant.name}/{seed}")
-    return "not run yet" if error is None else error_words(error)
+    return "not run yet" if error is None else error.what  # where it is wrong may be a path

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -29,9 +29,9 @@ class Scoring:
     bundle: str | None = None
 
     @classmethod
-    def of(cls, threshold: BundleThreshold, claim: Claim, warnings: tuple[str, ...]) -> Self:
+    def of(cls, threshold: BundleThreshold, claim: Claim, warnings: tuple[str, ...], bundle: str | None = None) -> Self:
         """Each warning once."""
-        return cls(threshold, claim, tuple(dict.fromkeys(warnings)))
+        return cls(threshold, claim, tuple(dict.fromkeys(warnings)), bundle)
 
 
 def has_scores(folder: Path, exam: Exam) -> bool:
@@ -39,7 +39,7 @@ def has_scores(folder: Path, exam: Exam) -> bool:
     return _about(folder, exam).is_file()
 
 
-def write_scores(folder: Path, exam: Exam, cells: ScoredCells, scoring: Scoring, bundle: str | None = None) -> None:
+def write_scores(folder: Path, exam: Exam, cells: ScoredCells, scoring: Scoring) -> None:
     """The table first: the JSON beside it says that it is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     table = pl.DataFrame(
@@ -61,7 +61,7 @@ def write_scores(folder: Path, exam: Exam, cells: ScoredCells, scoring: Scoring,
             "threshold": scoring.threshold.model_dump(mode="json"),
             "claim": asdict(scoring.claim),
             "warnings": list(scoring.warnings),
-            "bundle": bundle,
+            "bundle": scoring.bundle,
         },
     )
 
@@ -105,8 +105,3 @@ def _table(folder: Path, exam: Exam) -> Path:
 
 def _about(folder: Path, exam: Exam) -> Path:
     return folder / f"{exam.name}.json"
-
-
-def facts_of(scoring: Scoring) -> dict[str, Any]:
-    """For a row of results.csv."""
-    return {"threshold_logit": scoring.threshold.logit, "bundle": scoring.bundle}

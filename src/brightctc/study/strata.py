@@ -11,7 +11,7 @@ import polars as pl
 from brightctc import files
 from brightctc.baselines.model import Cells, measured
 from brightctc.baselines.size import features
-from brightctc.cohort import Cohort, read_images
+from brightctc.cohort import read_images
 from brightctc.evaluate.groups import COLUMNS
 from brightctc.metrics import Scored, clopper_pearson, confusion, figures
 from brightctc.study.measuring import Row
@@ -49,20 +49,38 @@ class Sizes:
     def words(self) -> str:
         """Where the thirds divide."""
         low, high = self.edges
-        return f"Thirds of the outlined diameter of these cells: up to {low:.1f}, up to {high:.1f} {self.unit}, above"
+        return f"Thirds of the outlined diameter of these cells: up to {low:.1f}, up to {high:.1f} {self.unit}, above."
 
 
-def sizes_of(cohort: Cohort, row: Row) -> Sizes:
+def sizes_of(rows: Sequence[Row]) -> list[Sizes]:
+    """Sizes of each row's cells; those that rows share are outlined once."""
+    known: dict[tuple[str, ...], Sizes] = {}
+    found = []
+    for row in rows:
+        cells = tuple(row.cells[0].rows["cell_id"])
+        if cells not in known:
+            known[cells] = _measured(row)
+        found.append(known[cells])
+    return found
+
+
+def words_of(sizes: Sequence[Sizes]) -> str:
+    """Where the thirds divide; of several sets of cells, that each has its own."""
+    told = list(dict.fromkeys(each.words for each in sizes))
+    return told[0] if len(told) == 1 else "Thirds of the outlined diameter, of each set of cells by itself."
+
+
+def _measured(row: Row) -> Sizes:
     """Outline each labelled cell of the row's exam and measure its diameter."""
     rows = row.cells[0].rows.filter(pl.Series(row.labelled))
-    pixels = cohort.pixel_sizes(rows)
+    pixels = row.cohort.pixel_sizes(rows)
     in_um = all(size is not None for size in pixels)
-    images = list(read_images(cohort.paths(rows, "bright_field")))
+    images = list(read_images(row.cohort.paths(rows, "bright_field")))
     read = [index for index, image in enumerate(images) if isinstance(image, np.ndarray)]
-    crops = [images[index] for index in read]
+    crops = [image for image in images if isinstance(image, np.ndarray)]
     found = np.full(rows.height, np.nan)
     if crops:
-        cells = Cells.of(crops, [pixels[index] for index in read] if in_um else None)  # pyright: ignore[reportArgumentType]
+        cells = Cells.of(crops, [pixels[index] for index in read])
         found[read] = measured(features, cells)[:, 0]
     found[found == 0] = np.nan
     known = found[~np.isnan(found)]
@@ -70,12 +88,12 @@ def sizes_of(cohort: Cohort, row: Row) -> Sizes:
     return Sizes(found, (float(low), float(high)), "µm" if in_um else "px")
 
 
-def strata_table(rows: Sequence[Row], sizes: dict[str, Sizes]) -> pl.DataFrame:
-    """sizes: by exam name. Means over seeds, each at its own threshold; an empty figure says why in `empty`.
+def strata_table(rows: Sequence[Row], sizes: Sequence[Sizes]) -> pl.DataFrame:
+    """sizes: of each row. Means over seeds, each at its own threshold; an empty figure says why in `empty`.
 
     recall_low, recall_high: exact and of the first seed's counts; they take cells as independent.
     """
-    found = [entry for row in rows for entry in _of_row(row, sizes.get(row.exam.name))]
+    found = [entry for row, size in zip(rows, sizes, strict=True) for entry in _of_row(row, size)]
     return pl.DataFrame(found, schema=_SCHEMA)
 
 
@@ -84,13 +102,12 @@ def write_strata(study: Path, table: pl.DataFrame) -> None:
     files.write_text(study / "strata.csv", table.write_csv())
 
 
-def _of_row(row: Row, sizes: Sizes | None) -> Iterator[dict[str, Any]]:
+def _of_row(row: Row, sizes: Sizes) -> Iterator[dict[str, Any]]:
     cells = row.cells[0].rows.filter(pl.Series(row.labelled))
-    if sizes is not None:
-        for name in (*TERCILES, NO_OUTLINE):
-            inside = sizes.strata == name
-            if inside.any() or name != NO_OUTLINE:
-                yield _stratum(row, SIZE, name, inside)
+    for name in (*TERCILES, NO_OUTLINE):
+        inside = sizes.strata == name
+        if inside.any() or name != NO_OUTLINE:
+            yield _stratum(row, SIZE, name, inside)
     for column in COLUMNS:
         if column not in cells.columns or cells[column].n_unique() < 2:
             continue

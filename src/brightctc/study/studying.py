@@ -15,7 +15,7 @@ from brightctc.errors import UserError
 from brightctc.report.stored import store
 from brightctc.report.writing import write_document
 from brightctc.study import comparing, results, strata
-from brightctc.study.declaring import FILE, declaration, declare, read_declared
+from brightctc.study.declaring import FILE, declaration, declare, read_declared, refuse_otherwise
 from brightctc.study.estimating import Estimate, estimates, summary_of
 from brightctc.study.measuring import Row, measured_rows
 from brightctc.study.options import Options
@@ -114,6 +114,7 @@ def study(
     workers, threads = workers_and_threads(runs, how.parallel, how.threads, former["threads"] if former else None)
     declared = declaration(question, asked.asks, held, chosen, place.plan, threads)
     if dry_run:
+        refuse_otherwise(folder, declared)
         found = tuple(estimates(place, threads))
         return StudyResult(folder, question, declared, estimate=found, workers=workers, warnings=place.plan.warnings)
     with files.lock(folder):
@@ -148,43 +149,32 @@ def _concluded(
         rows += measured_rows(place, (SEALED,))
     pairs = comparing.compared(rows, [(one, two) for one, two in declared["pairs"]], declared["primary"])
     table = results.results_table(place, rows, failed)
-    sizes = _sizes(place, rows)
+    sizes = strata.sizes_of(rows)
     divided = strata.strata_table(rows, sizes)
     results.write_results(place.study, table)
     comparing.write_comparison(place.study, comparing.comparison_table(pairs))
     strata.write_strata(place.study, divided)
     said = tuple(dict.fromkeys((*failures({**place.plan.failed, **failed}), *warnings, *warnings_of(rows))))
     extra = QUESTIONS[question].adds(place, rows, progress)
-    words = "; ".join(dict.fromkeys(found.words for found in sizes.values()))
-    found = Findings(place, question, declared, rows, pairs, table, divided, words, failed, said, known, extra, command)
+    found = Findings(
+        place,
+        question,
+        declared,
+        rows,
+        pairs,
+        table,
+        divided,
+        strata.words_of(sizes),
+        failed,
+        said,
+        known,
+        extra,
+        command,
+    )
     page, report = document(found), place.study / "report.html"
     store(page, place.study)
     write_document(page, report, overwrite=True)
     return StudyResult(place.study, question, declared, tuple(rows), tuple(pairs), table, failed, said, report=report)
-
-
-def _sizes(place: Place, rows: list[Row]) -> dict[str, strata.Sizes]:
-    """Diameters of each exam's cells; an exam of several divisions (a value left out each) has none of its own."""
-    found: dict[str, strata.Sizes] = {}
-    for row in rows:
-        several = len({other.division for other in rows if other.exam.name == row.exam.name}) > 1
-        if row.exam.name not in found and row.exam.channel == "bright_field" and not _apart(rows, row, several):
-            root = row.exam.cohort or place.division(_any_division(place, row))
-            found[row.exam.name] = strata.sizes_of(Cohort.read(root), row)
-    return found
-
-
-def _apart(rows: list[Row], row: Row, several: bool) -> bool:
-    """Do rows of this exam rest on different cells?"""
-    return several and not all(row.same_cells(other) for other in rows if other.exam.name == row.exam.name)
-
-
-def _any_division(place: Place, row: Row) -> str:
-    """A division that holds the row's cells: those of draws share their test part."""
-    for variant in place.plan.variants:
-        if variant.division.split("-draw-")[0] == row.division:
-            return variant.division_of(row.seeds[0])
-    return row.division
 
 
 def _refuse(folder: Path, cohort: Cohort, sealed: bool) -> None:

@@ -8,20 +8,14 @@ from brightctc.baselines.picture import NAMES as BASELINE_NAMES
 from brightctc.errors import UserError
 from brightctc.metrics import Interval, precision_at_prevalence
 from brightctc.report.document import Forest, ForestRow
+from brightctc.report.runs_page import GROUPS
 from brightctc.report.table import Column, Table, table
 from brightctc.study.comparing import Pair
 from brightctc.study.measuring import Row
 from brightctc.study.wording import NAMES, form_of
 
 _SHOWN = ("average_precision", "roc_auc", "f1", "recall", "false_calls_per_1000")
-_BY = {
-    "size": "size",
-    "donor_id": "donor",
-    "sample_id": "sample",
-    "origin": "origin",
-    "site": "site",
-    "cancer_type": "cancer type",
-}
+_BY = {"size": "size", **GROUPS}
 
 
 def shown_name(row: Row) -> str:
@@ -134,7 +128,7 @@ def strata_tables(strata: pl.DataFrame, exam: str, networks: Sequence[str]) -> l
     held = strata.filter((pl.col("exam") == exam) & pl.col("variant").is_in(list(networks)))
     for by in held["by"].unique(maintain_order=True):
         kind = "id" if by in ("donor_id", "sample_id") else "text"
-        columns = [Column(_BY.get(by, by), kind), Column("row"), Column("positive", "number")]
+        columns = [Column(_BY[by], kind), Column("row"), Column("positive", "number")]
         columns += [
             Column("negative", "number"),
             Column("recall", "number"),
@@ -147,7 +141,7 @@ def strata_tables(strata: pl.DataFrame, exam: str, networks: Sequence[str]) -> l
              r["f1"], r["roc_auc"], r["empty"] or ""]
             for r in held.filter(pl.col("by") == by).sort("stratum", maintain_order=True).iter_rows(named=True)
         ]  # fmt: skip
-        made.append(table(f"By {_BY.get(by, by)}, means over seeds", columns, rows, 400))
+        made.append(table(f"By {_BY[by]}, means over seeds", columns, rows, 400))
     return made
 
 

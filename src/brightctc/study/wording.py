@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from brightctc.metrics import Interval
 from brightctc.report.table import ends, written
 from brightctc.report.words import Verdict
 from brightctc.study.comparing import Pair
@@ -141,9 +140,3 @@ def warnings_of(rows: Sequence[Row]) -> tuple[str, ...]:
     if any(len(row.seeds) == 1 for row in rows if row.kind != "baseline"):
         found.append("one seed: the noise of training is unknown")
     return tuple(dict.fromkeys(found))
-
-
-def interval_text(figure: Interval, form: str) -> str:
-    """`0.912 (0.870 to 0.940)`."""
-    told = ends(figure, form)
-    return f"{written(figure, form)} ({told})" if told else written(figure, form)

@@ -6,11 +6,10 @@ import polars as pl
 
 from brightctc import files
 from brightctc.cohort import Cohort
-from brightctc.evaluate.cells import cells_of
 from brightctc.report.document import Section
 from brightctc.study.measuring import Row
 from brightctc.study.options import Options
-from brightctc.study.plan import OWN, Plan
+from brightctc.study.plan import Plan
 from brightctc.study.questions.given import bundles_of, bundles_or_runs
 from brightctc.study.robustness import robustness
 from brightctc.study.running import Place
@@ -30,13 +29,15 @@ def adds(place: Place, rows: Sequence[Row], progress: Progress | None) -> tuple[
     row = next((row for row in rows if row.kind != "baseline"), None)
     if row is None:
         return ()
-    bundles, cohort = bundles_of(place, row), Cohort.read(place.division(OWN))
-    cells, _ = cells_of(cohort.classes, cohort, row.exam.part)
-    labelled = cells.filter(pl.Series(row.labelled))
-    claims = [scoring.claim for scoring in row.scorings]
     found = robustness(
-        bundles, cohort, labelled, claims, row.drawn, cells=place.options.cells, seed=place.options.seed,
+        bundles_of(place, row),
+        row.cohort,
+        row.cells[0].rows.filter(pl.Series(row.labelled)),
+        [scoring.claim for scoring in row.scorings],
+        row.drawn,
+        cells=place.options.cells,
+        seed=place.options.seed,
         progress=progress,
-    )  # fmt: skip
+    )
     files.write_text(place.study / "robustness.csv", found.table().write_csv())
     return found.sections()
