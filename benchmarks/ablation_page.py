@@ -8,7 +8,7 @@ from brightctc.report.drawing import save_drawing
 from brightctc.study.comparing import Pair
 from brightctc.study.measuring import Row
 from brightctc.study.studying import StudyResult
-from brightctc.study.tables import forest, shown_name
+from brightctc.study.tables import forest
 from brightctc.study.wording import NAMES, form_of, verdict
 from machine import command, machine, versions
 
@@ -66,7 +66,7 @@ def _table(rows: list[Row]) -> list[str]:
     ]
     for row in rows:
         figures = [shown(row.figures[name], form_of(name)) for name in FIGURES]
-        lines.append(f"| {shown_name(row)} | {len(row.seeds)} | {' | '.join(figures)} |")
+        lines.append(f"| {row.shown} | {len(row.seeds)} | {' | '.join(figures)} |")
     return [*lines, "", f"Means over seeds; in brackets: {rows[0].meaning}."]
 
 

@@ -13,6 +13,7 @@ from brightctc.errors import UserError
 from brightctc.evaluate.cells import scored_cells
 from brightctc.metrics.blank import blank_of, detection
 from brightctc.study.blank import SPIKED, BlankStudy, blank_study
+from brightctc.study.blank_page import sections
 from reported import made_run, patients_cohort
 
 BLANK = [f"S{number:02d}" for number in range(4, 10)]  # S04, S05 of the pool, the others of the test part
@@ -119,7 +120,7 @@ def test_real_samples_are_a_line_of_their_own(found):
     assert found.measured["sample_id"].to_list() == ["S10", "S11", "S12", "S13"]
     assert found.measured["positives"].to_list() == [8] * 4
     assert found.real.reason is not None, "one number of CTCs makes no line"
-    assert "no line can be drawn" in found.sections()[0].points[-1].text
+    assert "no line can be drawn" in sections(found)[0].points[-1].text
 
 
 def test_real_samples_with_different_numbers(bundles, cohort):
@@ -129,11 +130,11 @@ def test_real_samples_with_different_numbers(bundles, cohort):
     study = blank_study(bundles[:1], replace(cohort, cells=cells), repeats=20)
     assert study.measured["positives"].to_list() == [1, 3, 6, 8]
     assert study.real.slope.value == pytest.approx(1, abs=0.2)
-    assert "calls for each cell" in study.sections()[0].points[-1].text
+    assert "calls for each cell" in sections(study)[0].points[-1].text
 
 
 def test_the_page_says_it_in_words(found):
-    first, spiked, tables = found.sections()
+    first, spiked, tables = sections(found)
     blank = found.blanks[found.worst]
     assert "6 blank samples of 6 known donors" in first.words[0]
     assert f"a sample with {blank.limit} or fewer calls can't be told from blank" in first.points[0].text
@@ -159,7 +160,7 @@ def test_a_network_that_calls_nothing_detects_nothing(tmp_path, plain, cohort):
     study = blank_study([silent], cohort, repeats=2)
     assert study.blanks[0].limit == 0
     assert study.detections[0].limit_of_detection is None
-    first, spiked, _ = study.sections()
+    first, spiked, _ = sections(study)
     assert "At most 0 false calls" in first.points[0].text
     assert (
         first.points[2].text
@@ -244,7 +245,7 @@ def test_without_positives_nothing_is_said_of_detection(bundles, cohort):
     study = blank_study(bundles[:1], replace(cohort, cells=cells), repeats=2)
     assert (study.detections, study.dilutions, study.spiked, study.real) == ((), (), None, None)
     assert study.tables()["dilution.csv"].is_empty()
-    first, tables = study.sections()
+    first, tables = sections(study)
     assert len(first.points) == 2
     assert len(tables.tables) == 2
 

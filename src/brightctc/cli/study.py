@@ -175,7 +175,7 @@ def _show_estimate(printer: Printer, result: "StudyResult") -> None:
 def _show(printer: Printer, result: "StudyResult") -> None:
     from brightctc.evaluate.wording import shown
     from brightctc.report.table import written
-    from brightctc.study.tables import heading, shown_name
+    from brightctc.study.tables import heading
     from brightctc.study.wording import NAMES, form_of, verdict
 
     primary = str(result.declared["primary"])
@@ -187,7 +187,7 @@ def _show(printer: Printer, result: "StudyResult") -> None:
             printer.say(f"beside every figure: {stamp}")
         lines: list[list[object]] = [
             [
-                shown_name(row),
+                row.shown,
                 len(row.seeds),
                 shown(row.figures[primary], form_of(primary)),
                 *(written(row.figures[name], form_of(name)) for name in names if name != primary),

@@ -15,31 +15,18 @@ from brightctc.errors import UserError, plural, typed
 from brightctc.evaluate.cells import labelled, scored_cells
 from brightctc.evaluate.claim import claim_of
 from brightctc.metrics.blank import Blank, Detection, blank_of, detection
-from brightctc.metrics.ends import LEVEL, Interval
+from brightctc.metrics.ends import LEVEL
 from brightctc.metrics.linearity import Linearity, linearity
-from brightctc.report.document import Curves, Line, Section
-from brightctc.report.table import Column, Table, ends, table, written
-from brightctc.report.words import Verdict
 from brightctc.study.changes import generator
 
 PARTS = ("test", "pool")  # of cells that no run has seen, and that nobody sealed
 HEALTHY = "healthy_donor"
 SPIKED = (0, 1, 2, 5, 10, 20, 50)
-BENT = 0.05  # p of the lack of fit
-_NOTES = (
-    "Cells were spiked by drawing, not by pipette: none is lost before imaging, each looks as in its own sample, and "
-    "the same held-out cells are drawn again and again. Of a tube of blood it takes more.",
-    "Samples of one donor are more alike than those of many: count the donors, not the samples alone.",
-    "Every called object of a blank sample counts as false, labelled or not, and a wrong label counts, too; an unread "
-    "cell is not called. Each run calls at its own frozen threshold: of several runs, each limit is the highest; "
-    "calls over spiked cells are their mean.",
-)
 _OF_BLANK = (
     "samples", "cells", "calls", "mean", "mean_low", "mean_high", "per_1000", "per_1000_low", "per_1000_high",
     "largest", "dispersion", "dispersion_p", "limit", "limit_high", "covered",
 )  # fmt: skip
 _OF_DETECTION = ("recall", "recall_low", "limit_of_detection", "limit_of_detection_high")
-_SHOWN = ("run", "mean", "per_1000", "largest", "limit", "limit_high", "recall", *_OF_DETECTION[2:])
 
 
 @dataclass(frozen=True)
@@ -99,66 +86,6 @@ class BlankStudy:
             for each in self.dilutions
         ]  # fmt: skip
         return {"blank.csv": self.samples, "limits.csv": pl.DataFrame(limits), "dilution.csv": pl.DataFrame(steps)}
-
-    def sections(self) -> tuple[Section, ...]:
-        """For the page: what a blank gives and what is told from one; cells spiked by drawing; all of it in tables."""
-        blank, donors = self.blanks[self.worst], self.samples["donor_id"].drop_nulls().n_unique()
-        counted = f"{plural(blank.samples, 'blank sample')} of {plural(donors, 'known donor')} that no run has seen, "
-        first = Section(
-            f"Samples without a {self.classes.positive}",
-            (f"{counted}{blank.cells:,} cells in all.",),
-            tuple(self._verdicts()),
-            notes=(*blank.words, *_NOTES),
-        )
-        limits = self.tables()["limits.csv"]
-        frames = {
-            "Each run on the blank samples": limits.select(name for name in _SHOWN if name in limits.columns),
-            "Blank samples": self.samples,
-            "Real samples with labelled positive cells": self.measured,
-        }
-        tables = tuple(_plain(caption, frame) for caption, frame in frames.items() if frame.height)
-        listed = Section("Run by run, sample by sample", tables=tables, folded=True)
-        spiked = (Section("Cells spiked by drawing", drawings=self._curves()),) if self.dilutions else ()
-        return (first, *spiked, listed)
-
-    def _verdicts(self) -> list[Verdict]:
-        blank = self.blanks[self.worst]
-        mean, few = Interval(blank.mean, blank.mean_low, blank.mean_high), blank.samples < blank.samples_needed
-        limit = (
-            f"At most {plural(blank.limit, 'false call')} in 95 % of blank samples: a sample with {blank.limit} or "
-            f"fewer calls can't be told from blank ({blank.limit_high} or fewer, allowing for how little was seen)."
-        )
-        each = (
-            f"A blank sample gives {written(mean, '.2f')} false calls on average ({ends(mean, '.2f')}), "
-            f"{blank.per_1000:.3g} in 1,000 cells, and at most {blank.largest} in those seen"
-            f"{'; samples differ by more than chance' if blank.over_dispersed else ''}."
-        )
-        found = [Verdict("open" if few else "shown", limit)]
-        found.append(Verdict("against" if blank.over_dispersed else "open", each))
-        if self.least_sensitive is not None:
-            found.append(_detected(self.least_sensitive, self.classes.positive, few))
-        lines = (("Cells spiked by drawing", self.spiked), (plural(self.measured.height, "real sample"), self.real))
-        return found + [_linear(words, line) for words, line in lines if line is not None]
-
-    def _curves(self) -> tuple[Curves, ...]:
-        blank, last = self.blanks[self.worst], self.dilutions[-1]
-        several, least = len(self.blanks) > 1, self.least_sensitive and self.least_sensitive.limit_of_detection
-        name, across = f"mean of {len(self.blanks)} runs" if several else "network", f"{self.classes.positive} spiked"
-        x, calls, low, high, detected = (
-            tuple(float(getattr(each, key)) for each in self.dilutions)
-            for key in ("spiked", "calls", "low", "high", "detected")
-        )
-        seeds = tuple(zip(*(each.seeds for each in self.dilutions), strict=True)) if several else ()
-        called = f"from {calls[0]:.1f} in a blank sample to {calls[-1]:.1f} with {last.spiked} {across}"
-        shares = f"from {detected[0]:.0%} of blank samples to {detected[-1]:.0%} of those with {last.spiked} {across}"
-        mark = None if least is None or least > last.spiked else float(least)
-        return (
-            Curves("Calls (band: 95 % of samples)", across, "calls", (Line(name, x, calls, low, high),),
-                   f"Mean calls, {called}", level=float(blank.limit), level_words="limit of blank"),
-            Curves("More calls than the limit of blank", across, "share of samples",
-                   (Line(name, x, detected, seeds=seeds),), f"More calls than the limit of blank, {shares}",
-                   level=LEVEL, level_words="95 % of samples", mark=mark, mark_words="limit of detection"),
-        )  # fmt: skip
 
 
 def blank_study(
@@ -321,33 +248,3 @@ def _dilutions(
         made.append(Dilution(number, mean, float(low), float(high), float(shares.mean()), tuple(map(float, shares))))
     once = calls[..., 0].mean(axis=1)  # one draw a sample and number, as in a series on the bench
     return tuple(made), linearity(np.repeat(SPIKED, len(samples)).tolist(), once.ravel().tolist())
-
-
-def _detected(found: Detection, name: str, few: bool) -> Verdict:
-    recall = f"{100 * found.recall:.0f} % of held-out {name} are called, at least {100 * found.recall_low:.0f} %"
-    if found.limit_of_detection is None:
-        return Verdict("against", f"No number of {name} stands out from a blank sample: {recall}.")
-    surely = found.limit_of_detection_high
-    bound = "no number is sure to" if surely is None else f"{surely:,}"
-    told = f"It takes {found.limit_of_detection:,} {name} among the imaged cells to stand out in 95 % of samples "
-    told += f"(with all as bad as its bounds: {bound}); {recall}."
-    return Verdict("open" if few or surely is None else "shown", told)
-
-
-def _linear(words: str, line: Linearity) -> Verdict:
-    if line.reason:
-        return Verdict("open", f"{words}: no line can be drawn ({line.reason}).")
-    told = f"{words}: {written(line.slope, '.2f')} calls for each cell ({ends(line.slope, '.2f')}), and "
-    told += f"{written(line.intercept, '.2f')} without any ({ends(line.intercept, '.2f')})"
-    if line.lack_of_fit is not None and line.lack_of_fit < BENT:
-        return Verdict("against", f"{told}; but calls do not follow a straight line (p = {line.lack_of_fit:.2g}).")
-    return Verdict("open" if line.lack_of_fit is None else "shown", f"{told}.")
-
-
-def _plain(caption: str, frame: pl.DataFrame) -> Table:
-    """A frame as it is: text and numbers."""
-    columns = [
-        Column(name.replace("_", " "), "id" if kind == pl.String else "number", ",d" if kind.is_integer() else ",.2f")
-        for name, kind in frame.schema.items()
-    ]
-    return table(caption, columns, frame.rows())

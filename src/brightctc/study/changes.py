@@ -47,6 +47,7 @@ class Change:
     name: for tables; label: for people. unit: of the strength. strengths: five, ascending; the first hardly matters,
     the last is drastic. words: a strength within a sentence, such as "a blur of {:.2g} px". apply: float32 pixels,
     strength, the cell's own generator and the levels → float pixels of the same shape, neither cut nor rounded.
+    whole: nothing lies between two strengths (bits).
     """
 
     name: str
@@ -55,6 +56,7 @@ class Change:
     strengths: tuple[float, float, float, float, float]
     words: str
     apply: Callable[[np.ndarray, float, np.random.Generator, Levels], np.ndarray]
+    whole: bool = False
 
     def of(self, crop: np.ndarray, strength: float, levels: Levels, rng: np.random.Generator) -> np.ndarray:
         """Change a 2-D crop (uint8, uint16 or float32): same type and shape, within `levels`; at 0 the crop itself."""
@@ -161,7 +163,7 @@ CHANGES: tuple[Change, ...] = (
     Change("shifted", "Shifted off the centre", "share of the width", (0.02, 0.05, 0.1, 0.2, 0.35),
            "a shift by {:.1%} of the width", _shifted),
     Change("coarser", "Fewer bits (7 to 3 are left)", "bits fewer than 8",
-           (1.0, 2.0, 3.0, 4.0, 5.0), "{:.2g} bits fewer than 8", _coarser),
+           (1.0, 2.0, 3.0, 4.0, 5.0), "{:.0f} bits fewer than 8", _coarser, whole=True),
 )  # fmt: skip
 # every change at every strength, after the cells as they are
 STATES: tuple[tuple[Change | None, float], ...] = (

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from brightctc.baselines.picture import NAMES as BASELINE_NAMES
 from brightctc.cohort import Classes, Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import ScoredCells, cells_of
@@ -37,6 +38,12 @@ class Row:
     scorings: tuple[Scoring, ...]
     drawn: Resampling
     marks: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The name as a person reads it."""
+        name, comma, of = self.name.partition(", ")
+        return f"{BASELINE_NAMES.get(name, name)}{comma}{of}" if self.kind == "baseline" else self.name
 
     @property
     def classes(self) -> Classes:

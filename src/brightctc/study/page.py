@@ -20,6 +20,7 @@ from brightctc.study.comparing import Pair
 from brightctc.study.measuring import Row
 from brightctc.study.plan import SEALED
 from brightctc.study.running import Place
+from brightctc.study.strata import SIZE
 from brightctc.study.wording import NAMES
 
 
@@ -150,14 +151,16 @@ def _rare(found: Findings) -> Section:
 
 
 def _strata(found: Findings) -> list[Section]:
-    networks = list(dict.fromkeys(row.name for row in found.rows if row.kind != "baseline"))
+    """Size in the open, all other groups behind a press: with many donors they are long."""
     made = []
-    for number, exam in enumerate(found.exams):
-        shown = tables.strata_tables(found.strata, exam, networks)
+    for exam in found.exams:
+        rows = found.of(exam)
+        shown = tables.strata_tables(found.strata, rows)
+        end = "" if exam == found.exams[0] else f": {rows[0].exam.words}"
+        if SIZE in shown:
+            made.append(Section(f"By size{end}", (found.strata_words,), tables=(shown.pop(SIZE),)))
         if shown:
-            words = (found.strata_words,) if found.strata_words else ()
-            title = "Size, donors and other groups" + ("" if not number else f": {found.of(exam)[0].exam.words}")
-            made.append(Section(title, words, tables=tuple(shown), folded=number > 0))
+            made.append(Section(f"Donors and other groups{end}", tables=tuple(shown.values()), folded=True))
     return made
 
 

@@ -28,6 +28,7 @@ FIGURES = {
 _NOTES = (
     "A changed file is not another microscope, which differs in many of these at once, and in more. To hold here is "
     "needed, not enough. Blur has no rings of a real defocus; dimmer light no more photon noise.",
+    "With fewer bits much hangs on where the background lies between two levels: what is lost need not grow steadily.",
     "Thresholds stay frozen: where F1 falls and ROC-AUC does not, another one would mend it, chosen on validation "
     "cells of that microscope.",
 )
@@ -199,7 +200,7 @@ def robustness(
         unread=int(np.isnan(logit[0]).all(axis=0).sum()),
         bundles=len(bundles),
         steps=steps,
-        loses={change.name: lost_at(steps[change.name]) for change in CHANGES},
+        loses={change.name: lost_at(steps[change.name], whole=change.whole) for change in CHANGES},
         stamps=claim.stamps,
         meaning=meaning_of(told, claim),
         warnings=tuple(dict.fromkeys((*(words for each in claims for words in each.warnings), *told.warnings))),
@@ -240,10 +241,12 @@ def _steps(
     return measured[0], {name: tuple(steps) for name, steps in made.items()}
 
 
-def lost_at(steps: Sequence[Step]) -> float | None:
-    """Where a straight line between neighbouring strengths first reaches LOSS."""
+def lost_at(steps: Sequence[Step], *, whole: bool = False) -> float | None:
+    """Where a straight line between neighbouring strengths first reaches LOSS; whole: the first of them that has."""
     points = [(step.strength, step.f1_lost.value or 0.0) for step in steps]
     for (weaker, before), (stronger, after) in pairwise(points):
         if after >= LOSS:
+            if whole:
+                return stronger
             return weaker + (LOSS - before) / (after - before) * (stronger - weaker)
     return None

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from brightctc.baselines.picture import NAMES as BASELINE_NAMES
 from brightctc.errors import UserError
 from brightctc.metrics import Interval, precision_at_prevalence
 from brightctc.report.document import Forest, ForestRow
@@ -15,15 +14,8 @@ from brightctc.study.measuring import Row
 from brightctc.study.wording import NAMES, form_of
 
 _SHOWN = ("average_precision", "roc_auc", "f1", "recall", "false_calls_per_1000")
+_MOST_STRATA = 400  # rows; strata.csv has all
 _BY = {"size": "size", **GROUPS}
-
-
-def shown_name(row: Row) -> str:
-    """As a person reads it."""
-    if row.kind != "baseline":
-        return row.name
-    name, comma, of = row.name.partition(", ")
-    return f"{BASELINE_NAMES.get(name, name)}{comma}{of}"
 
 
 def heading(rows: Sequence[Row]) -> str:
@@ -42,7 +34,7 @@ def forest(rows: Sequence[Row], figure: str) -> Forest:
         constant = None  # each row has a class ratio of its own
     drawn = [
         ForestRow(
-            shown_name(row),
+            row.shown,
             row.figures[figure],
             tuple(found[figure] for found in row.by_seed) if len(row.seeds) > 1 else (),
             row.kind,
@@ -62,7 +54,7 @@ def rows_table(rows: Sequence[Row], primary: str) -> Table:
     marked = any(row.marks for row in rows)
     columns += [Column("beware")] * marked
     made = [
-        [shown_name(row), len(row.seeds), *(row.figures[name] for name in figures),
+        [row.shown, len(row.seeds), *(row.figures[name] for name in figures),
          *(["; ".join(row.marks)] if marked else [])]
         for row in rows
     ]  # fmt: skip
@@ -118,31 +110,34 @@ def rare_table(rows: Sequence[Row]) -> Table:
     classes = rows[0].classes
     panels = [precision_at_prevalence(row.counts[0]) for row in rows]
     columns = [Column("row"), *(Column(f"1 {classes.positive} : {rare.k:,} {classes.negative}") for rare in panels[0])]
-    made = [[shown_name(row), *(rare.text for rare in panel)] for row, panel in zip(rows, panels, strict=True)]
+    made = [[row.shown, *(rare.text for rare in panel)] for row, panel in zip(rows, panels, strict=True)]
     return table(f"Precision where positives are rare, {rows[0].exam.words}", columns, made)
 
 
-def strata_tables(strata: pl.DataFrame, exam: str, networks: Sequence[str]) -> list[Table]:
-    """A table for each way to divide the cells of an exam: a row a stratum and variant."""
-    made = []
-    held = strata.filter((pl.col("exam") == exam) & pl.col("variant").is_in(list(networks)))
-    for by in held["by"].unique(maintain_order=True):
-        kind = "id" if by in ("donor_id", "sample_id") else "text"
-        columns = [Column(_BY[by], kind), Column("row"), Column("positive", "number")]
-        columns += [
-            Column("negative", "number"),
-            Column("recall", "number"),
-            Column("false calls per 1,000", "number", ",.1f"),
-        ]
-        columns += [Column("F1", "number", ".3f"), Column("ROC-AUC", "number", ".3f"), Column("empty")]
-        columns[4] = Column("recall", "number", ".3f")
-        rows = [
-            [r["stratum"], r["variant"], r["positive"], r["negative"], r["recall"], r["false_calls_per_1000"],
-             r["f1"], r["roc_auc"], r["empty"] or ""]
-            for r in held.filter(pl.col("by") == by).sort("stratum", maintain_order=True).iter_rows(named=True)
-        ]  # fmt: skip
-        made.append(table(f"By {_BY[by]}, means over seeds", columns, rows, 400))
-    return made
+def strata_tables(strata: pl.DataFrame, rows: Sequence[Row]) -> dict[str, Table]:
+    """By how an exam's cells are divided: a row a stratum and variant or simple model, strata in their own order."""
+    names = {row.name: row.shown for row in rows}
+    held = strata.filter((pl.col("exam") == rows[0].exam.name) & pl.col("variant").is_in(list(names)))
+    return {
+        by: _stratified(held.filter(pl.col("by") == by), by, names) for by in held["by"].unique(maintain_order=True)
+    }
+
+
+def _stratified(held: pl.DataFrame, by: str, names: Mapping[str, str]) -> Table:
+    columns = [Column(_BY[by], "id" if by in ("donor_id", "sample_id") else "text"), Column("row")]
+    columns += [Column(name, "number") for name in ("positive", "negative")]
+    columns += [Column("recall", "number", ".3f"), Column("false calls per 1,000", "number", ",.1f")]
+    columns += [Column("F1", "number", ".3f"), Column("ROC-AUC", "number", ".3f")]
+    empty = held["empty"].null_count() < held.height
+    columns += [Column("why empty")] * empty
+    place = {stratum: number for number, stratum in enumerate(held["stratum"].unique(maintain_order=True))}
+    figures = ("recall", "false_calls_per_1000", "f1", "roc_auc")
+    made = [
+        [each["stratum"], names[each["variant"]], each["positive"], each["negative"],
+         *(each[figure] for figure in figures), *([each["empty"] or ""] if empty else [])]
+        for each in sorted(held.iter_rows(named=True), key=lambda each: place[each["stratum"]])
+    ]  # fmt: skip
+    return table(f"By {_BY[by]}, means over seeds", columns, made, _MOST_STRATA)
 
 
 def runs_table(results: pl.DataFrame) -> Table:

@@ -53,21 +53,23 @@ def verdict(pair: Pair) -> Verdict:
 
 
 def beside_simple(rows: Sequence[Row], figure: str) -> Verdict | None:
-    """How the rows of one exam stand to the best simple model, as numbers alone; None where there is nothing to say."""
-    known = [row for row in rows if row.figures[figure].value is not None and row.same_cells(rows[0])]
+    """How one exam's rows stand to the best simple model, as numbers alone; None where they can't be held together."""
+    if not all(row.same_cells(rows[0]) for row in rows):
+        return None
+    known = [row for row in rows if row.figures[figure].value is not None]
     sign = -1.0 if figure in COUNTED_DOWN else 1.0
 
     def value(row: Row) -> float:
         return sign * (row.figures[figure].value or 0.0)
 
     simple = [row for row in known if row.kind == "baseline" and row.name.partition(", ")[0] != "constant"]
-    networks = [row for row in known if row.kind != "baseline"]
+    networks = [row for row in known if row.kind in ("network", "control")]
     if not simple or not networks:
         return None
     best = max(simple, key=value)
     below = [row.name for row in networks if value(row) <= value(best)]
-    told = f"The best simple model, {best.name.replace('_', ' ')}, reaches {NAMES[figure]} "
-    told += f"{written(best.figures[figure], form_of(figure))} on the {rows[0].exam.words}: "
+    told = f"The best simple model, {best.shown}, reaches {NAMES[figure]} "
+    told += f"{written(best.figures[figure], form_of(figure))} ({rows[0].exam.words}): "
     if not below:
         return Verdict("open", f"{told}every row lies above it (not tested).")
     if len(below) == len(networks):

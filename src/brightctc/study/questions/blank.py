@@ -6,6 +6,7 @@ from brightctc import files
 from brightctc.cohort import Cohort
 from brightctc.report.document import Section
 from brightctc.study.blank import blank_study, require_blanks
+from brightctc.study.blank_page import sections
 from brightctc.study.measuring import Row
 from brightctc.study.options import Options
 from brightctc.study.plan import Plan
@@ -32,4 +33,4 @@ def adds(place: Place, rows: Sequence[Row], progress: Progress | None) -> tuple[
     for name, table in found.tables().items():
         if table.columns:
             files.write_text(place.study / name, table.write_csv())
-    return found.sections()
+    return sections(found)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
-from brightctc.metrics import design_effect, learning_curve, positives_needed, unit_numbers, units_needed
+from brightctc.metrics import Interval, design_effect, learning_curve, positives_needed, unit_numbers, units_needed
 from brightctc.report.document import Curves, Line, Section
 from brightctc.report.table import Column, Table, table
 from brightctc.study.budgets import base_recipe, steps_of, with_steps
@@ -15,7 +15,6 @@ from brightctc.study.measuring import Row
 from brightctc.study.options import Options
 from brightctc.study.plan import Plan, Variant
 from brightctc.study.running import Place
-from brightctc.study.tables import shown_name
 from brightctc.study.wording import NAMES
 
 ASKS = "How does the result grow with the number of training cells, and how many would be enough?"
@@ -71,11 +70,11 @@ def _cells(row: Row) -> int:
 
 def _curves(networks: Sequence[Row], rows: Sequence[Row], figure: str) -> Curves:
     lines = [_line("network", networks, figure)]
-    simple = sorted((r for r in rows if r.kind == "baseline" and r.exam.name == "test"), key=lambda r: shown_name(r))
+    simple = sorted((r for r in rows if r.kind == "baseline" and r.exam.name == "test"), key=lambda r: r.shown)
     for name in dict.fromkeys(row.name.partition(", ")[0] for row in simple):
         of_name = [row for row in simple if row.name.partition(", ")[0] == name]
         by_size = sorted(of_name, key=lambda row: int(row.name.partition("cells=")[2] or 0))
-        lines.append(_line(shown_name(by_size[0]).partition(", ")[0], by_size, figure, band=False))
+        lines.append(_line(by_size[0].shown.partition(", ")[0], by_size, figure, band=False))
     alt = f"{NAMES[figure]} over the number of labelled cells for training and validation; see the table of every row"
     return Curves(f"{NAMES[figure]} over training cells", "labelled cells for training and validation", NAMES[figure],
                   tuple(lines), alt, logarithmic=True)  # fmt: skip
@@ -96,6 +95,12 @@ def _grown(networks: Sequence[Row], figure: str) -> tuple[str, ...]:
     if fit is None:
         return ("A curve could not be fitted to these sizes: three or more, growing, are needed.",)
     most, last = known[-1]
+    if any(after < before for (_, before), (_, after) in pairwise(known)):
+        return (
+            f"{NAMES[figure][0].upper()}{NAMES[figure][1:]} does not grow from each size to the next: the noise of "
+            "draws and trainings is as large as the gain, and the curve can't be carried on. More seeds would steady "
+            "it.",
+        )
     told = f"With {most:,} cells {NAMES[figure]} is {last:.3f}."
     ahead = [f"{fit.at(times * most):.3f} with {times * most:,}" for times in (2, 4)]
     return (
@@ -119,19 +124,26 @@ def _planner(row: Row) -> Section:
 
 
 def _units(row: Row) -> Table:
-    unit, held = row.claim.unit, len({m for m, yes in zip(row.members, row.positive, strict=True) if yes})
-    columns = [Column("figure"), Column("here", "number", ".3f"), Column(f"{unit}s with positives here", "number")]
+    held = len({m for m, yes in zip(row.members, row.positive, strict=True) if yes})
+    unit = "positive cells" if row.claim.unit == "cell" else f"{row.claim.unit}s with positive cells"
+    columns = [Column("figure"), Column("here", "number", ".3f"), Column(f"{unit} here", "number")]
     columns += [Column(f"for ± {width:g}", "number") for width in _HALF_WIDTHS]
     made = [
         [
             NAMES[name],
             row.figures[name],
             held,
-            *(units_needed(row.figures[name], held, width) for width in _HALF_WIDTHS),
+            *(_needed(row.figures[name], held, width) for width in _HALF_WIDTHS),
         ]
         for name in _PLANNED
     ]
-    return table(f"{unit.capitalize()}s with positive cells needed for an interval of a wanted width", columns, made)
+    return table(f"{unit.capitalize()} needed for an interval of a wanted width", columns, made)
+
+
+def _needed(found: Interval, held: int, width: float) -> int | str | None:
+    """More than are here; that fewer would do is not promised: what is rare among few is not seen."""
+    needed = units_needed(found, held, width)
+    return "enough here" if needed is not None and needed <= held else needed
 
 
 def _positives(row: Row) -> tuple[Table, ...]:
