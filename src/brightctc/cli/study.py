@@ -198,7 +198,7 @@ def _show(printer: Printer, result: "StudyResult") -> None:
     printer.say("")
     for pair in result.pairs:
         if pair.primary:
-            printer.say(f"{pair.first.exam.words}: {verdict(pair).text}")
+            printer.say(verdict(pair, with_exam=True).text)
     printer.warn(result.warnings)
     printer.say(f"report: {result.report}")
     printer.say(f"tables: {result.folder / 'results.csv'}, comparison.csv, strata.csv")

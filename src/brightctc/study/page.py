@@ -97,7 +97,9 @@ def _others(found: Findings) -> list[Cohort]:
 
 def _glance(found: Findings) -> Section:
     primary = found.place.options.primary
-    points = [wording.verdict(pair) for pair in found.pairs if pair.primary]
+    primaries = [pair for pair in found.pairs if pair.primary]
+    several = len({pair.first.exam.name for pair in primaries}) > 1
+    points = [wording.verdict(pair, with_exam=several) for pair in primaries]
     name = NAMES[primary]
     beside = [wording.beside_simple(found.of(exam), primary) for exam in found.exams]
     points += [verdict for verdict in beside if verdict is not None]

@@ -32,11 +32,12 @@ def form_of(figure: str, signed: bool = False) -> str:
     return f"+{form}" if signed else form
 
 
-def verdict(pair: Pair) -> Verdict:
-    """One declared pair, in words, no more than it shows."""
+def verdict(pair: Pair, *, with_exam: bool = False) -> Verdict:
+    """One declared pair, in words, no more than it shows. with_exam: say first on which cells."""
     first, second, form = pair.first.name, pair.second.name, form_of(pair.figure, signed=True)
     name = NAMES[pair.figure]
-    told = f"{first} against {second}: "
+    told = f"{pair.first.exam.words}, " if with_exam else ""
+    told += f"{first} against {second}: "
     if pair.difference.value is None:
         return Verdict("open", f"{told}{name} can't be compared ({pair.difference.reason}).")
     told += f"{name} {written(pair.difference, form)}"
