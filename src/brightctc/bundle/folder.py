@@ -88,15 +88,20 @@ class Bundle:
             raise _changed(name, self.folder)
         return content
 
-    def session(self, threads: int | None = None) -> "Session":
-        """The network, ready to run on the CPU with so many threads (None: all cores)."""
-        from brightctc.bundle.runtime import (
-            Session,
-        )  # OpenVINO takes a second to load; not every reader scores
+    def session(self, threads: int | None = None, cache: Path | None = None) -> "Session":
+        """The network, ready to run on the CPU with so many threads (None: all cores).
 
-        settings = self.preparation.settings
-        shape = (len(self.about.channels), settings.size, settings.size)
-        return Session(self.bytes_of(MODEL), shape, threads=threads, where=self.folder / MODEL)
+        cache: a folder for what OpenVINO compiles, so that the next start is quicker.
+        """
+        from brightctc.bundle.runtime import Session  # OpenVINO takes a moment to load; not every reader scores
+
+        return Session(self.bytes_of(MODEL), self.shape, threads=threads, where=self.folder / MODEL, cache=cache)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of a cell's input."""
+        side = self.preparation.settings.size
+        return len(self.about.channels), side, side
 
     def score(self, logit: np.ndarray) -> np.ndarray:
         """Logits (any shape) → scores in [0, 1], float64: sigmoid(logit / temperature); NaN stays NaN."""

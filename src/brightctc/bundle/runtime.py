@@ -1,11 +1,16 @@
-"""The network at work: OpenVINO on the CPU in float32, in batches of one fixed size."""
+"""The network at work: OpenVINO on the processor, in batches of one fixed size, a stream of work a core."""
 
+import os
 import sys
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
+from brightctc.bundle.processor import Precision
 from brightctc.errors import UserError
 
 # OpenVINO announces its import to a server, and writes a client id into the home folder, where the package
@@ -14,8 +19,14 @@ sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgu
 
 import openvino  # noqa: E402
 
-BATCH = 32
+BATCH = 8
+"""Cells in every inference. Small, so that the layers' values of a batch stay in a core's own cache: with one stream a
+core, 8 was as fast as 16 and 32 or faster for every network and precision measured (docs/results/speed.md)."""
 OUTPUTS = ("logit", "embedding", "activation_map")
+_QUEUED = 2  # batches a stream: one at work, one waiting, so that no core waits for Python
+_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of int8: what is not quantised
+
+Network = bytes | tuple[bytes, bytes]  # ONNX; or OpenVINO's own two files, .xml and .bin
 
 
 @dataclass(frozen=True)
@@ -30,35 +41,61 @@ class Outputs:
     embedding: np.ndarray
     activation_map: np.ndarray
 
+    @classmethod
+    def joined(cls, parts: "list[Outputs]") -> "Outputs":
+        """One after the other; at least one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in OUTPUTS))
+
+
+class Scorer(Protocol):
+    """A network that is ready to run, whatever it runs on. shape: (channels, height, width) of a cell's input."""
+
+    shape: tuple[int, int, int]
+
+    def start(self, inputs: np.ndarray) -> "Future[Outputs]":
+        """Begin with at most BATCH cells, float32 (n, channels, height, width); waits while too many are under way."""
+        ...
+
+    def run(self, inputs: np.ndarray) -> Outputs:
+        """All of any number of cells."""
+        ...
+
 
 class Session:
-    """A compiled network.
+    """A network compiled for this processor.
 
-    Every inference runs on exactly 32 cells, padded where there are fewer, so that the arithmetic done for a
-    cell does not depend on how many others there are: a crop gets the same bits alone and in any company.
+    Every inference runs on exactly BATCH cells, padded where there are fewer, and each stream has one thread, so that
+    the arithmetic done for a cell depends neither on how many others there are nor on how many cores work: a crop
+    gets the same bits alone and in any company.
     """
 
     def __init__(
         self,
-        onnx: bytes,
+        network: Network,
         shape: tuple[int, int, int],
         *,
+        precision: Precision = "float32",
         threads: int | None = None,
         where: Path | str = "model.onnx",
+        cache: Path | None = None,
     ):
-        """onnx: without external data. shape: (channels, height, width). threads: None for all cores.
+        """network: ONNX without external data, or OpenVINO's two files. shape: (channels, height, width).
+
+        precision: of the arithmetic; `int8` takes a network that was quantised. threads: None for all cores.
+        cache: a folder that keeps what was compiled, for the next start; it need not be writable.
 
         Raises UserError where the network can't be read or does not have the promised outputs.
         """
         self.shape = shape
-        options: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 1}
-        if threads is not None:
-            options["INFERENCE_NUM_THREADS"] = threads
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        streams = threads or cores
+        options = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": streams,
+        }
         try:
-            core = openvino.Core()
-            model = core.read_model(model=onnx)
-            model.reshape([BATCH, *shape])
-            self._compiled = core.compile_model(model, "CPU", options)
+            self._compiled = _compiled(network, shape, options, cache)
             self._outputs = [self._compiled.output(name) for name in OUTPUTS]
         except RuntimeError as error:
             raise UserError(
@@ -66,23 +103,48 @@ class Session:
                 where,
                 "restore or export it again",
             ) from None
-        self._request = self._compiled.create_infer_request()
+        self._queue = openvino.AsyncInferQueue(self._compiled, _QUEUED * streams)
+        self._queue.set_callback(self._ended)
+        self._turn = threading.Lock()
+
+    def start(self, inputs: np.ndarray) -> Future[Outputs]:
+        """Begin with at most BATCH cells, float32 (n, channels, height, width); waits while too many are under way."""
+        if inputs.shape[1:] != self.shape:
+            raise ValueError(f"the network takes {self.shape} a cell, not {inputs.shape[1:]}")
+        full = np.zeros((BATCH, *self.shape), dtype=np.float32)
+        full[: len(inputs)] = inputs
+        future: Future[Outputs] = Future()
+        with self._turn:
+            self._queue.start_async([full], (future, len(inputs), full), share_inputs=True)
+        return future
 
     def run(self, inputs: np.ndarray) -> Outputs:
         """float32 (n, channels, height, width), n ≥ 0, as `Preparation.network_input` makes them."""
-        if inputs.shape[1:] != self.shape:
-            raise ValueError(f"the network takes {self.shape} a cell, not {inputs.shape[1:]}")
-        batches = [self._batch(inputs[start : start + BATCH]) for start in range(0, len(inputs), BATCH)]
-        if not batches:
-            batches = [self._empty()]
-        return Outputs(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
+        return run_all(self, inputs)
 
-    def _batch(self, inputs: np.ndarray) -> list[np.ndarray]:
-        full = np.zeros((BATCH, *self.shape), dtype=np.float32)
-        full[: len(inputs)] = inputs
-        self._request.infer([full], share_inputs=True)
+    def _ended(self, request: openvino.InferRequest, begun: tuple[Future[Outputs], int, np.ndarray]) -> None:
+        future, cells, _ = begun  # the third is what the request reads from: held until here
         # copied: the request writes the next batch into the same memory
-        return [self._request.get_tensor(output).data[: len(inputs)].copy() for output in self._outputs]
+        future.set_result(Outputs(*(request.get_tensor(name).data[:cells].copy() for name in self._outputs)))
 
-    def _empty(self) -> list[np.ndarray]:
-        return [np.zeros((0, *list(output.shape)[1:]), dtype=np.float32) for output in self._outputs]
+
+def run_all(scorer: Scorer, inputs: np.ndarray) -> Outputs:
+    """Any number of cells, batch by batch; of none, empty arrays of the right widths."""
+    starts = range(0, max(len(inputs), 1), BATCH)
+    begun = [scorer.start(inputs[start : start + BATCH]) for start in starts]
+    return Outputs.joined([future.result() for future in begun])
+
+
+def _compiled(
+    network: Network, shape: tuple[int, int, int], options: dict[str, object], cache: Path | None
+) -> openvino.CompiledModel:
+    core = openvino.Core()
+    xml, weights = network if isinstance(network, tuple) else (network, b"")
+    model = core.read_model(model=xml, weights=weights)
+    model.reshape([BATCH, *shape])
+    if cache is not None:
+        try:
+            return core.compile_model(model, "CPU", {**options, "CACHE_DIR": str(cache)})
+        except RuntimeError:  # a damaged or unwritable cache: OpenVINO says so in many ways, and can do without
+            core = openvino.Core()
+    return core.compile_model(model, "CPU", options)

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from brightctc.bundle import Bundle
 from brightctc.bundle.contract import BIT_DEPTHS
-from brightctc.bundle.runtime import BATCH, Session
+from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, ImageFault, read_images
 from brightctc.predict.scoring import default_workers
 from brightctc.preprocess import Preparation, border_median, centred, resampled
@@ -166,6 +166,7 @@ CHANGES: tuple[Change, ...] = (
            (1.0, 2.0, 3.0, 4.0, 5.0), "{:.0f} bits fewer than 8", _coarser, whole=True),
 )  # fmt: skip
 # every change at every strength, after the cells as they are
+_HELD = 32  # crops at a time
 STATES: tuple[tuple[Change | None, float], ...] = (
     (None, 0.0),
     *((change, strength) for change in CHANGES for strength in change.strengths),
@@ -186,8 +187,8 @@ def changed_logits(
     levels = levels_of(crop for crop in read_images(paths) if not isinstance(crop, ImageFault))
     images = read_images(paths)
     with ThreadPoolExecutor(default_workers(), thread_name_prefix="change") as pool:
-        for start in range(0, rows.height, BATCH):
-            batch = list(islice(images, BATCH))
+        for start in range(0, rows.height, _HELD):
+            batch = list(islice(images, _HELD))
             held = {row: crop for row, crop in enumerate(batch, start) if not isinstance(crop, ImageFault)}
             for number, state in enumerate(STATES):
                 if held:
