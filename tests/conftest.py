@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import socket
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "HF_HUB_OFFLINE"):
     os.environ.setdefault(_name, "1")
 os.environ["MPLBACKEND"] = "agg"
+os.environ["XDG_CACHE_HOME"] = str(Path(tempfile.gettempdir()) / "brightctc-tests-cache")  # not the user's own
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.", "localhost", "::1")

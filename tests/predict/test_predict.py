@@ -14,8 +14,8 @@ from brightctc import files
 from brightctc.bundle import Bundle, Contract
 from brightctc.cohort.folder import CohortFile, write_cohort
 from brightctc.errors import UserError
-from brightctc.predict import predict, score_cells, scoring
-from brightctc.predict.scoring import MOST_CELLS
+from brightctc.predict import blocks, predict, score_cells
+from brightctc.predict.scoring import TASK
 from brightctc.predict.table import read_scores
 from drawn import PATTERN, Export
 from drawn_faults import blurred, even, pair, round_cell
@@ -184,7 +184,7 @@ def test_order_and_company_do_not_change_a_score(
     assert mixed["score"].equals(plain["score"].gather(order))
     few = predict(bundle, as_cohort(export, tmp_path / "c", [7, 3]), tmp_path / "c.csv").table
     assert few["score"].equals(plain["score"].gather([7, 3]))
-    monkeypatch.setattr(scoring, "MOST_CELLS", 32)
+    monkeypatch.setattr(blocks, "CELLS", 5)
     chunked = predict(bundle, as_cohort(export, tmp_path / "d"), tmp_path / "d.csv", workers=5)
     assert chunked.table.drop("bright_field").equals(plain.drop("bright_field"))
 
@@ -199,18 +199,20 @@ def test_the_same_run_writes_the_same_bytes(export: Export, bundle: Path, tmp_pa
 
 def test_the_stream_gives_every_cell_once_in_constant_memory(export: Export, bundle: Path) -> None:
     image = next(export.folder.glob("S00/*_BF.tif"))
-    paths: list[Path | None] = [image] * (2 * MOST_CELLS + 100)
+    paths: list[Path | None] = [image] * (2 * blocks.CELLS + 20)
     paths[3] = None
+    paths[TASK : 2 * TASK] = [None] * TASK
     chunks = list(score_cells(Bundle.read(bundle), {"bright_field": paths}, embeddings=True))
-    assert [chunk.start for chunk in chunks] == [0, MOST_CELLS, 2 * MOST_CELLS]
-    assert [len(chunk.logit) for chunk in chunks] == [MOST_CELLS, MOST_CELLS, 100]
+    assert [chunk.start for chunk in chunks] == list(range(0, len(paths), TASK))
+    assert {len(chunk.logit) for chunk in chunks} == {TASK, 20}
     logit = np.concatenate([chunk.logit for chunk in chunks])
-    assert np.flatnonzero(np.isnan(logit)).tolist() == [3]
-    assert len(set(np.delete(logit, 3).tolist())) == 1
+    assert np.flatnonzero(np.isnan(logit)).tolist() == [3, *range(TASK, 2 * TASK)]
+    assert len(set(logit[~np.isnan(logit)].tolist())) == 1
     assert (chunks[0].error[3] or "").startswith("missing")
-    assert chunks[0].embedding is not None
-    assert chunks[0].embedding.shape == (MOST_CELLS, 2)
-    assert np.isnan(chunks[0].embedding[3]).all()
+    for chunk in chunks:
+        assert chunk.embedding is not None
+        assert chunk.embedding.shape == (len(chunk.logit), 2)
+        assert np.isnan(chunk.embedding).any(axis=1).tolist() == np.isnan(chunk.logit).tolist()
 
 
 def test_a_stream_that_is_left_early_ends_its_threads(export: Export, bundle: Path) -> None:

@@ -12,7 +12,7 @@ import tifffile
 from brightctc.bundle import BundleThreshold
 from brightctc.errors import UserError
 from brightctc.predict import PredictResult, predict
-from brightctc.predict.table import ranks
+from brightctc.predict.ranking import ranks
 from drawn import NEGATIVE, POSITIVE, Export
 from new_samples import NAMES, as_cohort
 from tiny_bundle import tiny_bundle, tiny_parts

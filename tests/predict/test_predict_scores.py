@@ -87,26 +87,10 @@ def test_nothing_is_overwritten_unasked(export: Export, bundle: Path, tmp_path: 
 def test_an_output_that_can_not_be_written_is_known_before_the_work(
     export: Export, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predicting, "score_cells", lambda *_, **__: pytest.fail("scored"))
+    monkeypatch.setattr(predicting, "score_blocks", lambda *_, **__: pytest.fail("scored"))
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file, not a folder"):
         predict(bundle, export.folder, tmp_path / "file" / "scores.csv", **NAMES)
-
-
-@pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])
-def test_a_full_disk_leaves_nothing_and_says_so(
-    export: Export, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    def full(table: pl.DataFrame, target: Path) -> None:
-        target.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    (tmp_path / name).write_text("earlier")
-    monkeypatch.setattr(predicting, "write_table", full)
-    with pytest.raises(UserError, match="disk is full"):
-        predict(bundle, export.folder, tmp_path / name, overwrite=True, **NAMES)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text() == "earlier"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from brightctc.bundle.crop_measures import RANGES, CropMeasures, SampleMeasures
+from brightctc.bundle.crop_measures import RANGES, CropMeasures
+from brightctc.bundle.sample_measures import SampleMeasures
 from brightctc.measure import QualityLimits
 from brightctc.preprocess import Channel
 

@@ -1,7 +1,7 @@
 """`brightctc predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,7 +17,9 @@ _SAMPLES = 20  # rows of the table by sample; the scores have them all
 
 def command(
     bundle: Annotated[Path, typer.Argument(help="The trained model: RUN/bundle.")],
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A cohort, a folder of images, or one image file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A cohort (plain or packed), a folder of images, or one image file.")
+    ],
     scores: Annotated[Path, typer.Argument(help="The table to write: .csv or .parquet.")],
     threshold: Annotated[
         str | None,
@@ -30,6 +32,22 @@ def command(
     dapi: Annotated[
         str | None, typer.Option(help="What {channel} says for DAPI; for a bundle of two channels.")
     ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "int8"],
+        typer.Option(help="Of the arithmetic; auto: the fastest that the bundle was tested in on such a processor."),
+    ] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], typer.Option(help="cuda: an NVIDIA GPU; auto: where there is one.")
+    ] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Cores to use (all); with --engine ray: of each worker (1).")
+    ] = None,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where cells are scored.")] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(help="ray: of the cluster; without, one on this machine. All machines see the folders."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a scoring that was stopped.")] = False,
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -46,6 +64,12 @@ def command(
             pattern=pattern,
             bright_field=bright_field,
             dapi=dapi,
+            precision=precision,
+            device=device,
+            engine=engine,
+            address=address,
+            threads=threads,
+            resume=resume,
             overwrite=overwrite,
             progress=progress,
         )
@@ -56,8 +80,8 @@ def command(
 def _show(printer: Printer, result: "PredictResult") -> None:
     candidates = result.calls[result.positive]
     printer.say(
-        f"{result.table.height} cells: {candidates} candidates ({result.positive}), {result.calls['unreadable']} "
-        f"unreadable; threshold {_level(result)}"
+        f"{result.cells} cells: {candidates} candidates ({result.positive}), {result.calls['unreadable']} "
+        f"unreadable; threshold {_level(result)}" + ("" if result.precision == "float32" else f"; {result.precision}")
     )
     columns = ["rank", "cell_id", "score", "call", "flags"]
     top = result.top.with_columns(result.top["score"].round(4))

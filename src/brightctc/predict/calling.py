@@ -7,7 +7,6 @@ import numpy as np
 
 from brightctc.bundle import Bundle, choose
 from brightctc.errors import UserError
-from brightctc.predict.table import ranks
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,14 @@ class CallRule:
         """For machines: policy, logit, score."""
         return {"policy": self.policy, "logit": self.logit, "score": self.score}
 
-    def called(self, logit: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """Which of n cells are called positive: bool (n,), False where the logit is NaN."""
+    def called(self, logit: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        """Which of n cells are called positive: bool (n,), False where the logit is NaN and the rank 0."""
         if self.top is not None:
-            rank = ranks(score)
             return (rank > 0) & (rank <= self.top)
         return logit.astype(np.float64) >= (np.inf if self.logit is None else self.logit)
 
-    def applied(self, logit: np.ndarray, score: np.ndarray, called: np.ndarray) -> Self:
-        """With the level of the last cell called, where only the input could tell it."""
-        if self.top is None or not called.any():
+    def applied(self, logit: float, score: float) -> Self:
+        """With the level of the last cell called (infinite: none was), where only the input could tell it."""
+        if self.top is None or not np.isfinite(logit):
             return self
-        return replace(self, logit=float(logit[called].min()), score=float(score[called].min()))
+        return replace(self, logit=logit, score=score)

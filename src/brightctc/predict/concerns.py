@@ -1,24 +1,20 @@
 """What a user should hear about an input before believing its scores."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
-import polars as pl
+from collections.abc import Iterable, Mapping
 
 from brightctc.bundle import Bundle, SampleMeasures
 
 _NAMED = 3  # samples named in a warning; the rest is counted
 
 
-def fault_concerns(errors: Sequence[str | None]) -> list[str]:
-    """How many cells have no score, by the kind of fault."""
-    kinds = Counter(error.partition(":")[0] for error in errors if error is not None)
-    if not kinds:
-        return []
+def fault_concerns(kinds: Counter[str], cells: int) -> list[str]:
+    """How many of so many cells have no score, by the kind of fault."""
     lost = kinds.total()
+    if not lost:
+        return []
     by_kind = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return [f"{lost} of {len(errors)} cells ({lost / len(errors):.1%}) have no score: {by_kind}; see column error"]
+    return [f"{lost} of {cells} cells ({lost / cells:.1%}) have no score: {by_kind}; see column error"]
 
 
 def contract_concerns(bundle: Bundle, samples: Mapping[str | None, SampleMeasures]) -> list[str]:
@@ -40,20 +36,17 @@ def contract_concerns(bundle: Bundle, samples: Mapping[str | None, SampleMeasure
     return concerns
 
 
-def seen_concerns(bundle: Bundle, cells: pl.DataFrame) -> list[str]:
-    """Cells and donors that the bundle was trained or chosen on: their scores flatter it."""
-    cells_seen = int(np.count_nonzero(bundle.seen.has_cells(cells["cell_id"])))
-    concerns = []
-    if cells_seen:
-        concerns.append(
-            f"{cells_seen} of {cells.height} cells were in this bundle's training or validation part; their scores "
+def seen_concerns(seen: int, cells: int, donors: int) -> list[str]:
+    """Cells and donors that the bundle was trained or chosen on: their scores flatter it.
+
+    seen: how many of the cells. donors: how many donors of the input.
+    """
+    if seen:
+        return [
+            f"{seen} of {cells} cells were in this bundle's training or validation part; their scores "
             "look better than those of new cells"
-        )
-    elif "donor_id" in cells.columns:
-        donors = [donor for donor in cells["donor_id"].unique() if bundle.seen.has_donor(donor)]
-        if donors:
-            concerns.append(f"{len(donors)} of the input's donors had other cells in this bundle's training")
-    return concerns
+        ]
+    return [f"{donors} of the input's donors had other cells in this bundle's training"] if donors else []
 
 
 def _listed(names: Iterable[str | None]) -> str:

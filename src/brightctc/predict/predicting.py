@@ -1,35 +1,44 @@
 """The verb `predict`: a bundle and an input → a ranked table of its cells."""
 
-import json
-import shlex
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
-import polars as pl
+from typing import Literal
 
 from brightctc import files
-from brightctc.bundle import Bundle, SampleMeasures
+from brightctc.bundle import Bundle
+from brightctc.bundle.processor import Precision
+from brightctc.engine import Engine
+from brightctc.errors import UserError
+from brightctc.predict.blocks import Source
 from brightctc.predict.calling import CallRule
-from brightctc.predict.concerns import contract_concerns, fault_concerns, seen_concerns
+from brightctc.predict.device import Device, chosen_device, network
 from brightctc.predict.file_names import Names
+from brightctc.predict.finishing import finish
+from brightctc.predict.meta import command_line, meta_text
+from brightctc.predict.pace import Pace
 from brightctc.predict.result import PredictResult
-from brightctc.predict.scoring import require_channels, score_cells
-from brightctc.predict.source import Source, read_source
-from brightctc.predict.table import (
-    META_VERSION,
-    Verdicts,
-    meta_path,
-    require_ending,
-    scores_table,
-    write_table,
-)
+from brightctc.predict.scoring import Chunk, require_channels, score_blocks
+from brightctc.predict.source import read_source
+from brightctc.predict.table import meta_path, require_ending
+from brightctc.predict.tally import UNREADABLE, Tally
+from brightctc.predict.work import Work, folder_of
 
 Progress = Callable[..., None]
-UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What the work is done with; see `predict`."""
+
+    device: Device
+    engine: Engine
+    address: str | None
+    threads: int | None
+    workers: int | None
 
 
 def predict(
@@ -41,131 +50,136 @@ def predict(
     pattern: str | None = None,
     bright_field: str | None = None,
     dapi: str | None = None,
-    overwrite: bool = False,
+    precision: Precision | Literal["auto"] = "auto",
+    device: Device | Literal["auto"] = "auto",
+    engine: Engine = "local",
+    address: str | None = None,
+    threads: int | None = None,
     workers: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> PredictResult:
-    """Score every cell of an input and write the scores, whole or not at all.
+    """Score every cell of an input and write the scores, whole or not at all; memory does not grow with their number.
 
-    bundle: a bundle folder. source: a cohort, a folder of images or one image file.
+    bundle: a bundle folder. source: a cohort, also a packed one, a folder of images or one image file.
     scores: the table to write, .csv or .parquet; SCORES.meta.json is written beside it.
     threshold: None for the bundle's own; `f1`, `recall=0.95` or `budget=200` as chosen on the bundle's validation
         cells; `top=N` calls the N highest of this input.
     pattern, bright_field, dapi: how a plain folder's file names are read, as for `brightctc import`; the bundle's
         own where not given.
-    workers: threads that read images; a score does not depend on it.
+    precision: of the network's arithmetic: `float32`, `bfloat16`, `int8`; `auto` is the fastest that the bundle was
+        tested in on such a processor.
+    device: `cpu`, `cuda`; `auto` takes an NVIDIA GPU where ONNX Runtime finds one.
+    engine, address: `local`; `ray` scores on a Ray cluster, or on a Ray of this machine; see `engine.outcomes`.
+    threads: cores that the network takes; None: all. With `ray`: of each worker, one where not given.
+    workers: threads that read and prepare images. A score depends on neither.
+    resume: go on with a scoring that was stopped; what was scored is kept in SCORES.partial/ until all is.
 
     Raises UserError for what the user can fix. An image that can't be read is a row with its error.
     """
     bundle, source, scores = Path(bundle), Path(source), Path(scores)
     require_ending(scores)
     names = Names(pattern, bright_field, dapi)
-    command = _command(bundle, source, scores, threshold, names)
-    model = Bundle.read(bundle)
+    used, warnings = chosen_device(device, precision)
+    model = Bundle.read(bundle).at("float32" if used == "cuda" else precision)
     rule = CallRule.of(model, threshold)
     given = read_source(source, model, names)
-    require_channels(model, tuple(given.paths))
-    with (  # opened first, so that an output that can't be written is known before the work, not after it
-        files.new_file(scores, overwrite=overwrite) as table_file,
-        files.new_file(meta_path(scores), overwrite=overwrite) as meta_file,
-    ):
-        verdicts, samples = _verdicts(model, given, rule, workers, progress)
-        result = _result(model, given, rule, verdicts, scores)
-        result = replace(result, warnings=_warnings(model, given, rule, verdicts, samples))
-        write_table(result.table, table_file)
-        meta_file.write_text(_meta(result, model, given, command), encoding="utf-8")
-    return result
+    require_channels(model, given.channels)
+    for target in (scores, meta_path(scores)):
+        files.refuse_existing(target, overwrite)
+    job = {
+        "brightctc": version("brightctc"),
+        "bundle_hash": model.hash,
+        "precision": model.precision,
+        "device": used,
+        "source": given.identity,
+    }
+    with _work(scores, job, resume, overwrite) as work:
+        means = _Means(used, engine, address, threads, workers)
+        _score(work, _chunks(model, given, work.done, means), given.cells, progress)
+        options = {"--threshold": threshold, "--precision": None if precision == "auto" else precision}
+        command = command_line(bundle, source, scores, options, names)
+        return _finish(work, model, given, rule, scores, used, warnings, command)
 
 
-def _verdicts(
-    bundle: Bundle, given: Source, rule: CallRule, workers: int | None, progress: Progress | None
-) -> tuple[Verdicts, dict[str | None, SampleMeasures]]:
-    """Run the stream to its end; what is kept of a cell is a few numbers."""
-    cells = given.cells.height
-    logit = np.full(cells, np.nan, np.float32)
-    flags: list[tuple[str, ...]] = []
-    error: list[str | None] = []
-    samples: dict[str | None, SampleMeasures] = defaultdict(SampleMeasures)
-    sample_ids = given.cells["sample_id"] if "sample_id" in given.cells.columns else pl.Series([None] * cells)
-    for chunk in score_cells(bundle, given.paths, given.pixel_sizes, workers=workers):
-        stop = chunk.start + len(chunk.logit)
-        logit[chunk.start : stop] = chunk.logit
-        flags += chunk.flags
-        error += chunk.error
-        for row, measures in enumerate(chunk.measures, chunk.start):
-            if measures is not None:
-                samples[sample_ids[row]].add(measures, given.pixel_sizes[row])
+@contextmanager
+def _work(scores: Path, job: dict[str, str], resume: bool, overwrite: bool) -> Iterator[Work]:
+    """The work beside a scores file, for this process alone; it goes when all is done, or where nothing was kept."""
+    folder = folder_of(scores)
+    if folder.is_dir() and not (resume or overwrite) and any(folder.glob("cells-*.parquet")):
+        raise UserError(
+            "a scoring of this table was stopped before its end",
+            folder,
+            "go on with it by --resume, or say --overwrite to begin anew",
+        )
+    with files.lock(folder):
+        work, done = Work(folder, job, resume), False
+        try:
+            yield work
+            done = True
+        finally:
+            if done or not work.done:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _chunks(bundle: Bundle, given: Source, start: int, means: _Means) -> Iterator[Chunk]:
+    """The scores of the cells from `start` on, in their order."""
+    if start == given.cells:
+        return iter(())
+    blocks, threads = given.blocks(start), means.threads
+    if means.engine == "ray":
+        from brightctc.predict.ray import score_on_ray  # here, as Ray is an extra
+
+        return score_on_ray(bundle, blocks, threads=threads or 1, device=means.device, address=means.address)
+    return score_blocks(bundle, blocks, network(bundle, means.device, threads), workers=means.workers or threads)
+
+
+def _score(work: Work, chunks: Iterator[Chunk], cells: int, progress: Progress | None) -> None:
+    pace = Pace(work.done, cells)
+    for done in work.keep(chunks):
         if progress is not None:
-            progress("scoring", stop, cells)
-    score = bundle.score(logit)
-    return Verdicts(logit, score, rule.called(logit, score), flags, error), dict(samples)
+            progress("scoring", done, cells, pace.note(done))
 
 
-def _result(bundle: Bundle, given: Source, rule: CallRule, verdicts: Verdicts, scores: Path) -> PredictResult:
-    table = scores_table(given.cells, verdicts, bundle.classes)
-    counts = Counter(UNREADABLE if call is None else call for call in table["call"])
-    return PredictResult(
-        scores=scores,
-        meta=meta_path(scores),
-        table=table,
-        bundle_hash=bundle.hash,
-        threshold=rule.applied(verdicts.logit, verdicts.score, verdicts.called),
-        positive=bundle.classes.positive,
-        calls={name: counts[name] for name in (bundle.classes.positive, bundle.classes.negative, UNREADABLE)},
-    )
-
-
-def _warnings(
+def _finish(
+    work: Work,
     bundle: Bundle,
     given: Source,
     rule: CallRule,
-    verdicts: Verdicts,
-    samples: Mapping[str | None, SampleMeasures],
-) -> tuple[str, ...]:
-    """Each once. The threshold's own belong to the rule that was used."""
-    return tuple(
-        dict.fromkeys(
-            (
-                *(warning for warning in bundle.warnings if warning not in bundle.threshold.warnings),
-                *rule.warnings,
-                *given.warnings,
-                *fault_concerns(verdicts.error),
-                *contract_concerns(bundle, samples),
-                *seen_concerns(bundle, given.cells),
-            )
+    scores: Path,
+    device: Device,
+    warnings: tuple[str, ...],
+    command: str,
+) -> PredictResult:
+    with (
+        work.kept(),
+        files.new_file(scores) as table_file,
+        files.new_file(meta_path(scores)) as meta_file,
+    ):
+        finished = finish(work, bundle, rule, table_file, scores.suffix)
+        tally, positive, negative = finished.tally, bundle.classes.positive, bundle.classes.negative
+        assert tally.top is not None, "an input has cells"
+        result = PredictResult(
+            scores=scores,
+            meta=meta_path(scores),
+            cells=tally.cells,
+            bundle_hash=bundle.hash,
+            precision=bundle.precision,
+            device=device,
+            threshold=finished.rule,
+            positive=positive,
+            calls={name: tally.calls[name] for name in (positive, negative, UNREADABLE)},
+            flags=dict(sorted(tally.flags.items(), key=lambda item: (-item[1], item[0]))),
+            samples=tally.samples(),
+            top=tally.top.sort("rank"),
+            warnings=_warnings(bundle, given, finished.rule, tally, warnings),
         )
-    )
+        meta_file.write_text(meta_text(result, bundle, given, command), encoding="utf-8")
+    return result
 
 
-def _meta(result: PredictResult, bundle: Bundle, given: Source, command: str) -> str:
-    """SCORES.meta.json. image_root: what the column bright_field is relative to; cohort_root: null for no cohort."""
-    values = {
-        "format_version": META_VERSION,
-        "brightctc": version("brightctc"),
-        "command": command,
-        "cohort_root": str(given.root) if given.kind == "cohort" else None,
-        "image_root": str(given.root),
-        "bundle_hash": bundle.hash,
-        "bundle_name": bundle.about.name,
-        "classes": bundle.classes.model_dump(),
-        "threshold": result.threshold.level(),
-        "precision": bundle.threshold.precision,
-        "cells": result.table.height,
-        "calls": result.calls,
-        "flags": result.flags,
-        "quality_limits": bundle.about.contract.quality.model_dump(mode="json"),
-        "warnings": list(result.warnings),
-    }
-    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-
-
-def _command(bundle: Path, source: Path, scores: Path, threshold: str | None, names: Names) -> str:
-    """The command line that does the same."""
-    given = {
-        "--threshold": threshold,
-        "--pattern": names.pattern,
-        "--bright-field": names.bright_field,
-        "--dapi": names.dapi,
-    }
-    options = [word for option, value in given.items() if value is not None for word in (option, value)]
-    return shlex.join(["brightctc", "predict", str(bundle), str(source), str(scores), *options])
+def _warnings(bundle: Bundle, given: Source, rule: CallRule, tally: Tally, more: tuple[str, ...]) -> tuple[str, ...]:
+    """Each once. The threshold's own belong to the rule that was used."""
+    own = (warning for warning in bundle.warnings if warning not in bundle.threshold.warnings)
+    return tuple(dict.fromkeys((*own, *rule.warnings, *more, *given.warnings, *tally.concerns())))

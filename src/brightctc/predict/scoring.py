@@ -1,24 +1,29 @@
-"""Cells → logits, as a stream in constant memory: shared by predict and evaluate."""
+"""Cells → logits, as a stream in constant memory: shared by predict, evaluate and study.
 
-import math
+A pipeline of bounded queues: a block of the input is loaded ahead; its cells are read and prepared in parallel, some
+tens at a time; the network works on what is ready, a batch a stream; results leave in the order of the input.
+"""
+
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from brightctc.bundle import Bundle, CropMeasures
-from brightctc.bundle.runtime import BATCH, Session
-from brightctc.cohort import ImageFault, read_or_fault
+from brightctc.bundle.runtime import BATCH, Outputs, Scorer
 from brightctc.engine import cores
 from brightctc.errors import UserError
+from brightctc.predict.blocks import Block, Loaded, of_files
+from brightctc.predict.preparing import Prepared, Preparer
 from brightctc.preprocess import Channel
 
-MOST_CELLS = 512  # a chunk
-_CHUNK_VALUES = 2**24  # input values a chunk holds at most: 64 MiB of float32
-_TASK = 8  # cells a thread prepares at a time
+TASK = 4 * BATCH
+"""Cells that are prepared at a time."""
+_AHEAD = 3  # tasks a worker that are prepared, or being prepared, before their turn
 NOT_FINITE = "no_score: the network gave no finite number for this cell"
 
 
@@ -29,6 +34,7 @@ class Chunk:
     logit: float32 (n,), NaN where the cell has none. error: per cell `kind: words`, None where all went well.
     flags: per cell what is unusual about its bright-field crop (`Contract.flags`).
     measures: per cell what the contract looked at; None where unread or not of bright field.
+    pixel_sizes: per cell µm per pixel, None where unknown. cells: their rows, where the input has any.
     embedding: float32 (n, d), NaN rows where the cell has none; None unless asked for.
     """
 
@@ -37,47 +43,9 @@ class Chunk:
     error: list[str | None]
     flags: list[tuple[str, ...]]
     measures: list[CropMeasures | None]
+    pixel_sizes: Sequence[float | None]
+    cells: pl.DataFrame | None = None
     embedding: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """One cell, ready for the network; `values` is float32 (channels, size, size), None where it failed."""
-
-    values: np.ndarray | None
-    error: str | None = None
-    measures: CropMeasures | None = None
-    flags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """What is to be scored, and how a cell of it is read and prepared."""
-
-    bundle: Bundle
-    paths: Mapping[Channel, Sequence[Path | None]]
-    pixel_sizes: Sequence[float | None] | None
-
-    def __len__(self) -> int:
-        return len(next(iter(self.paths.values())))
-
-    def prepared(self, rows: range) -> list[_Prepared]:
-        return [self._one(row) for row in rows]
-
-    def _one(self, row: int) -> _Prepared:
-        size = None if self.pixel_sizes is None else self.pixel_sizes[row]
-        crops: dict[Channel, np.ndarray] = {}
-        for channel, files in self.paths.items():
-            image = read_or_fault(files[row])
-            if isinstance(image, ImageFault):
-                words = image.detail if channel == "bright_field" else f"{channel}: {image.detail}"
-                return _Prepared(None, f"{image.kind}: {words}")
-            crops[channel] = image
-        values = self.bundle.preparation.network_input(crops, size)
-        if "bright_field" not in crops:
-            return _Prepared(values)
-        measures = CropMeasures.of(crops["bright_field"])
-        return _Prepared(values, None, measures, tuple(self.bundle.about.contract.flags(measures, size)))
 
 
 def score_cells(
@@ -89,7 +57,7 @@ def score_cells(
     threads: int | None = None,
     embeddings: bool = False,
 ) -> Iterator[Chunk]:
-    """Score n cells; yields chunks of at most 512 in input order, every cell exactly once.
+    """Score n cells; yields chunks of at most 32 in input order, every cell exactly once.
 
     paths: per channel n image files (None: this cell has none). A one-channel bundle takes the single channel that
         is given, also `dapi` where it knows its scale (the negative control); a two-channel bundle takes both.
@@ -100,8 +68,8 @@ def score_cells(
     Raises UserError, before the first chunk, where the channels don't fit the bundle.
     """
     require_channels(bundle, tuple(paths))
-    cells = _Cells(bundle, paths, pixel_sizes)
-    return _stream(cells, bundle.session(threads), workers or default_workers(), embeddings)
+    sizes = [None] * len(next(iter(paths.values()))) if pixel_sizes is None else pixel_sizes
+    return score_blocks(bundle, of_files(paths, sizes), bundle.session(threads), workers=workers, embeddings=embeddings)
 
 
 def require_channels(bundle: Bundle, channels: tuple[Channel, ...]) -> None:
@@ -126,45 +94,102 @@ def require_channels(bundle: Bundle, channels: tuple[Channel, ...]) -> None:
 
 
 def default_workers() -> int:
-    """Reading threads: as many as this process may use cores, at most 8."""
+    """Threads that read and prepare: as many as this process may use cores, at most 8."""
     return min(8, cores())
 
 
-def _stream(cells: _Cells, session: Session, workers: int, embeddings: bool) -> Iterator[Chunk]:
-    step = max(BATCH, min(MOST_CELLS, _CHUNK_VALUES // math.prod(session.shape) // BATCH * BATCH))
-    with ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
-        ahead: deque[tuple[int, list[Future[list[_Prepared]]]]] = deque()
-        try:
-            for start in range(0, len(cells), step):
-                stop = min(start + step, len(cells))
-                tasks = [range(at, min(at + _TASK, stop)) for at in range(start, stop, _TASK)]
-                ahead.append((start, [pool.submit(cells.prepared, rows) for rows in tasks]))
-                if len(ahead) == 2:  # the next chunk is being read while the network works on this one
-                    yield _scored(session, *ahead.popleft(), embeddings)
-            if ahead:
-                yield _scored(session, *ahead.popleft(), embeddings)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+def score_blocks(
+    bundle: Bundle,
+    blocks: Iterable[Block],
+    scorer: Scorer,
+    *,
+    workers: int | None = None,
+    embeddings: bool = False,
+) -> Iterator[Chunk]:
+    """Score the cells of blocks that follow one another; yields chunks of at most TASK cells, in order.
+
+    scorer: of `bundle.session`. Blocks are loaded one ahead, in a thread of their own.
+    """
+    workers = workers or default_workers()
+    prepare = Preparer.of(bundle)
+    pool, loader = _pool(workers), ThreadPoolExecutor(1, thread_name_prefix="load")
+    try:
+        begun: deque[_Begun] = deque()
+        for task, prepared in _prepared(prepare, _tasks(blocks, loader), pool, _AHEAD * workers):
+            begun.append(_begin(scorer, task, prepared))
+            if len(begun) > _AHEAD:  # by now the first of them is done, or nearly: `start` waits for its turn
+                yield begun.popleft().chunk(embeddings)
+        while begun:
+            yield begun.popleft().chunk(embeddings)
+    finally:
+        for each in (pool, loader):
+            each.shutdown(wait=True, cancel_futures=True)
 
 
-def _scored(session: Session, start: int, tasks: list[Future[list[_Prepared]]], embeddings: bool) -> Chunk:
-    cells = [cell for task in tasks for cell in task.result()]
-    ready = [index for index, cell in enumerate(cells) if cell.values is not None]
-    stacked = [cell.values for cell in cells if cell.values is not None]
-    outputs = session.run(np.stack(stacked) if stacked else np.zeros((0, *session.shape), np.float32))
-    logit = np.full(len(cells), np.nan, np.float32)
-    logit[ready] = np.where(np.isfinite(outputs.logit), outputs.logit, np.nan)
-    embedding = None
-    if embeddings:
-        embedding = np.full((len(cells), outputs.embedding.shape[1]), np.nan, np.float32)
-        embedding[ready] = outputs.embedding
-    return Chunk(
-        start=start,
-        logit=logit,
-        error=[
-            cell.error or (NOT_FINITE if np.isnan(value) else None) for cell, value in zip(cells, logit, strict=True)
-        ],
-        flags=[cell.flags for cell in cells],
-        measures=[cell.measures for cell in cells],
-        embedding=embedding,
-    )
+def _pool(workers: int) -> Executor:
+    return ThreadPoolExecutor(workers, thread_name_prefix="prepare")
+
+
+def _tasks(blocks: Iterable[Block], loader: Executor) -> Iterator[Loaded]:
+    """The cells of the blocks, TASK at a time; the next block is loaded while one is taken apart."""
+    left = iter(blocks)
+    coming: Future[Loaded] | None = None
+    while True:
+        block = next(left, None)
+        following = None if block is None else loader.submit(block.load)
+        if coming is not None:
+            loaded = coming.result()
+            for begin in range(0, len(loaded), TASK):
+                yield loaded.part(begin, min(begin + TASK, len(loaded)))
+        if following is None:
+            return
+        coming = following
+
+
+def _prepared(
+    prepare: Preparer, tasks: Iterator[Loaded], pool: Executor, ahead: int
+) -> Iterator[tuple[Loaded, Prepared]]:
+    """Each task with what was prepared of it, in order; so many tasks are handed out ahead."""
+    waiting: deque[tuple[Loaded, Future[Prepared]]] = deque()
+    for task in tasks:
+        waiting.append((task, pool.submit(prepare, task)))
+        if len(waiting) > ahead:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    while waiting:
+        first, future = waiting.popleft()
+        yield first, future.result()
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A task that the network works on."""
+
+    task: Loaded
+    prepared: Prepared
+    outputs: list[Future[Outputs]]
+
+    def chunk(self, embeddings: bool) -> Chunk:
+        """Its results; waits for them."""
+        cells, ready = len(self.task), self.prepared.ready
+        logit = np.full(cells, np.nan, np.float32)
+        embedding = None
+        outputs = Outputs.joined([future.result() for future in self.outputs])
+        logit[ready] = np.where(np.isfinite(outputs.logit), outputs.logit, np.nan)
+        if embeddings:
+            embedding = np.full((cells, outputs.embedding.shape[1]), np.nan, np.float32)
+            embedding[ready] = outputs.embedding
+        error = [
+            words or (NOT_FINITE if np.isnan(value) else None)
+            for words, value in zip(self.prepared.error, logit, strict=True)
+        ]
+        prepared, task = self.prepared, self.task
+        return Chunk(
+            task.start, logit, error, prepared.flags, prepared.measures, task.pixel_sizes, task.cells, embedding
+        )
+
+
+def _begin(scorer: Scorer, task: Loaded, prepared: Prepared) -> _Begun:
+    values = prepared.values
+    starts = range(0, max(len(values), 1), BATCH)  # of no cells a batch too: it tells how wide the outputs are
+    return _Begun(task, prepared, [scorer.start(values[start : start + BATCH]) for start in starts])

@@ -1,6 +1,8 @@
 """What `predict` was given: a cohort, a folder of images or one image, as rows and the files of each channel."""
 
+import hashlib
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,26 +11,31 @@ import polars as pl
 
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort, find_images
+from brightctc.cohort.folder import is_packed
 from brightctc.cohort.images import image_suffix
 from brightctc.errors import UserError
+from brightctc.predict.blocks import Block, Source, of_files
 from brightctc.predict.file_names import Names, by_names, text_of
+from brightctc.predict.packed import read_packed
 from brightctc.preprocess import Channel
+
+_ROWS = 2**16  # of a table, that are written as text at a time
 
 
 @dataclass(frozen=True)
-class Source:
-    """The cells to score, a row each, in the order of the scores.
+class TableSource(Source):
+    """Cells of a table in memory, with their images in files.
 
-    root: what the column `bright_field` is relative to. paths: per channel that the bundle takes and the input has
-    at all, a file per row (None where this cell has none). warnings: what was left out, or guessed.
+    rows: what is known of the cells. paths: per channel a file per row (None where this cell has none).
     """
 
-    kind: Literal["cohort", "folder", "file"]
-    root: Path
-    cells: pl.DataFrame
-    paths: dict[Channel, list[Path | None]]
-    pixel_sizes: list[float | None]
-    warnings: tuple[str, ...] = ()
+    rows: pl.DataFrame
+    paths: Mapping[Channel, Sequence[Path | None]]
+    pixel_sizes: Sequence[float | None]
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """The cells from `start` on."""
+        return of_files(self.paths, self.pixel_sizes, self.rows, start)
 
 
 def read_source(source: Path, bundle: Bundle, names: Names) -> Source:
@@ -43,26 +50,61 @@ def read_source(source: Path, bundle: Bundle, names: Names) -> Source:
                 source,
                 "leave out --pattern, --bright-field and --dapi",
             )
-        return _cohort(source, bundle)
+        return read_packed(source, bundle) if is_packed(source) else _cohort(source, bundle)
     if source.is_dir():
         return _folder(source, bundle, names)
     if not image_suffix(source.name):
         what = "this is not an image file" if source.exists() else "there is nothing here"
         raise UserError(what, source, "give a cohort, a folder of images, or one .tif, .tiff or .png file")
-    row = _plain_rows([source], source.parent)
-    return Source("file", source.parent.resolve(), row, {"bright_field": [source]}, [None])
+    return _table("file", source.parent, _plain_rows([source], source.parent), {"bright_field": [source]})
+
+
+def _table(
+    kind: Literal["cohort", "folder", "file"],
+    root: Path,
+    rows: pl.DataFrame,
+    paths: Mapping[Channel, Sequence[Path | None]],
+    pixel_sizes: Sequence[float | None] | None = None,
+    warnings: tuple[str, ...] = (),
+) -> TableSource:
+    sizes = [None] * rows.height if pixel_sizes is None else pixel_sizes
+    root = root.resolve()
+    return TableSource(kind, root, rows.height, tuple(paths), _identity(root, rows), warnings, rows, paths, sizes)
+
+
+def _identity(root: Path, rows: pl.DataFrame) -> str:
+    digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape"))
+    for start in range(0, rows.height, _ROWS):
+        digest.update(rows[start : start + _ROWS].write_csv().encode())
+    return digest.hexdigest()
+
+
+class _Files(Sequence[Path | None]):
+    """An image column of a cohort as files, made when they are asked for: a million paths would take 0.3 GB."""
+
+    def __init__(self, root: Path, column: pl.Series):
+        self._root, self._column = root, column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [None if name is None else self._root / name for name in self._column[index]]
+        name = self._column[index]
+        return None if name is None else self._root / name
 
 
 def _cohort(folder: Path, bundle: Bundle) -> Source:
-    cohort = Cohort.read(folder)
-    if cohort.cells.is_empty():
+    cohort = Cohort.read(folder, with_split=False)
+    cells = cohort.cells
+    if cells.is_empty():
         raise UserError("this cohort has no cells", folder / "cells.csv", "import it again")
-    paths: dict[Channel, list[Path | None]] = {}
-    for channel in bundle.about.channels:
-        files = cohort.paths(cohort.cells, channel)
-        if any(file is not None for file in files):
-            paths[channel] = files
-    return Source("cohort", folder.resolve(), cohort.cells, paths, cohort.pixel_sizes(cohort.cells))
+    held: list[Channel] = [
+        name for name in bundle.about.channels if name in cells.columns and cells[name].null_count() < cells.height
+    ]
+    paths: dict[Channel, Sequence[Path | None]] = {channel: _Files(folder, cells[channel]) for channel in held}
+    return _table("cohort", folder, cells, paths, cohort.pixel_sizes(cells))
 
 
 def _folder(folder: Path, bundle: Bundle, names: Names) -> Source:
@@ -79,9 +121,9 @@ def _folder(folder: Path, bundle: Bundle, names: Names) -> Source:
         _refuse_several_channels(images, folder)
         words = "every image file was taken as the bright-field image of one cell; say --pattern and --bright-field"
         warnings = (f"{words} if the folder holds other channels too",)
-        return _made(folder, _plain_rows(images, folder), {"bright_field": list(images)}, warnings)
+        return _table("folder", folder, _plain_rows(images, folder), {"bright_field": images}, None, warnings)
     rows, paths, warnings = found
-    return _made(folder, rows, paths, warnings)
+    return _table("folder", folder, rows, paths, None, warnings)
 
 
 def _refuse_several_channels(images: list[Path], folder: Path) -> None:
@@ -99,10 +141,6 @@ def _refuse_several_channels(images: list[Path], folder: Path) -> None:
                 folder,
                 "say how they are named, such as --pattern '{sample_id}/{cell_id}_{channel}.tif' --bright-field BF",
             )
-
-
-def _made(folder: Path, rows: Any, paths: dict[Channel, list[Path | None]], warnings: tuple[str, ...]) -> Source:
-    return Source("folder", folder.resolve(), rows, paths, [None] * rows.height, warnings)
 
 
 def _plain_rows(images: list[Path], root: Path) -> pl.DataFrame:

@@ -1,8 +1,8 @@
 """The scores: a table with one row per input cell, in input order, and the JSON beside it."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -10,11 +10,13 @@ import polars as pl
 from brightctc.cohort import Classes
 from brightctc.errors import UserError
 from brightctc.measure.table import FLAG_SEPARATOR
+from brightctc.predict.ranking import ranks
 
 META_VERSION = 1
 COLUMNS = ("cell_id", "sample_id", "bright_field", "score", "call", "rank", "flags", "error")
+MADE = ("score", "call", "rank", "flags", "error")
 ENDINGS = (".csv", ".parquet")
-_SLICE = 100_000  # rows of text held in memory at a time
+_ROW_GROUP = 2**14  # rows
 
 
 @dataclass(frozen=True)
@@ -46,50 +48,89 @@ def require_ending(scores: Path) -> None:
         )
 
 
-def ranks(score: np.ndarray) -> np.ndarray:
-    """1 for the highest score, ties in input order; 0 where the score is NaN. int64 (n,)."""
-    found = np.zeros(len(score), np.int64)
-    scored = np.flatnonzero(~np.isnan(score))
-    found[scored[np.argsort(-score[scored], kind="stable")]] = np.arange(1, len(scored) + 1)
-    return found
-
-
-def scores_table(cells: pl.DataFrame, verdicts: Verdicts, classes: Classes) -> pl.DataFrame:
+def scores_table(
+    cells: pl.DataFrame, verdicts: Verdicts, classes: Classes, rank: np.ndarray | None = None
+) -> pl.DataFrame:
     """The scores of `cells` (the input's columns), a row a cell; see COLUMNS, then the other columns.
+
+    rank: int64 (n,), 0 where there is none; where it is not given, these are all cells.
 
     A cell without a score has an empty score, call and rank, and its error in words. A column of the input that
     has a name of the scores (from an earlier scoring) is kept as `input_<name>`. Ids stand as they came, also
     where a spreadsheet would take them for formulas: a data file must not alter an id.
     """
     missing = np.isnan(verdicts.score)
-    rank = ranks(verdicts.score)
-    call = np.where(verdicts.called, classes.positive, classes.negative)
+    rank = ranks(verdicts.logit) if rank is None else rank
+    call = pl.Series(np.where(verdicts.called, classes.positive, classes.negative), dtype=pl.String)
     made = {
         "score": pl.Series(verdicts.score, dtype=pl.Float64, nan_to_null=True),
-        "call": pl.Series([None if gone else str(c) for gone, c in zip(missing, call, strict=True)], dtype=pl.String),
-        "rank": pl.Series([None if gone else int(r) for gone, r in zip(missing, rank, strict=True)], dtype=pl.Int64),
+        "call": call.set(pl.Series(missing), None),
+        "rank": pl.Series(rank, dtype=pl.Int64).set(pl.Series(missing), None),
         "flags": pl.Series([FLAG_SEPARATOR.join(names) or None for names in verdicts.flags], dtype=pl.String),
         "error": pl.Series(verdicts.error, dtype=pl.String),
     }
-    given = cells.rename({name: f"input_{name}" for name in cells.columns if name in made})
-    if "sample_id" not in given.columns:
-        given = given.with_columns(pl.lit(None, pl.String).alias("sample_id"))
+    given = as_given(cells)
     table = given.with_columns(series.alias(name) for name, series in made.items())
     return table.select(*COLUMNS, *(name for name in given.columns if name not in COLUMNS))
 
 
-def write_table(table: pl.DataFrame, target: Path) -> None:
-    """Write by the ending; what the file system refuses (a full disk) passes as OSError with its number."""
-    # polars' own errors carry no number, so it writes to memory and Python to the disk, slice by slice
-    with target.open("wb") as file:
-        if target.suffix == ".parquet":
-            memory = io.BytesIO()
-            table.write_parquet(memory)
-            file.write(memory.getbuffer())
+def as_given(cells: pl.DataFrame) -> pl.DataFrame:
+    """The input's rows as they stand beside scores: with a sample_id, and no column named as one of the scores'."""
+    given = cells.rename({name: f"input_{name}" for name in cells.columns if name in MADE})
+    if "sample_id" not in given.columns:
+        given = given.with_columns(pl.lit(None, pl.String).alias("sample_id"))
+    return given
+
+
+class ScoresWriter:
+    """Writes a scores file by its ending, table after table; what the file system refuses passes as OSError.
+
+    Parquet gets row groups of some ten thousand cells; no more than that is held.
+    """
+
+    def __init__(self, file: BinaryIO, ending: str):
+        """file: open for writing. ending: one of ENDINGS."""
+        self._file, self._ending = file, ending
+        self._held: list[pl.DataFrame] = []
+        self._parquet: Any = None
+        self._begun = False
+
+    def write(self, table: pl.DataFrame) -> None:
+        """Take in rows, with the same columns every time."""
+        if self._ending == ".csv":
+            # polars' own errors carry no number, so it writes to memory and Python to the disk
+            self._file.write(table.write_csv(include_header=not self._begun).encode())
+            self._begun = True
             return
-        for start in range(0, max(table.height, 1), _SLICE):
-            text = table.slice(start, _SLICE).write_csv(include_header=start == 0)
-            file.write(text.encode())
+        self._held.append(table)
+        if sum(held.height for held in self._held) >= _ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left; the file is whole now, and stays open."""
+        if self._ending == ".parquet":
+            self._flush()
+            self._parquet.close()
+
+    def _flush(self) -> None:
+        import pyarrow.parquet as pq  # only here: who writes text need not wait for it
+
+        if not self._held and self._parquet is not None:
+            return
+        rows = pl.concat(self._held).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._held = []
+        if self._parquet is None:
+            self._parquet = pq.ParquetWriter(self._file, rows.schema, compression="zstd")
+        self._parquet.write_table(rows)
+
+
+def write_table(table: pl.DataFrame, target: Path) -> None:
+    """Write a whole table by the ending; what the file system refuses (a full disk) passes as OSError."""
+    with target.open("wb") as file:
+        writer = ScoresWriter(file, target.suffix)
+        for start in range(0, max(table.height, 1), _ROW_GROUP):
+            writer.write(table[start : start + _ROW_GROUP])
+        writer.close()
 
 
 def read_scores(path: Path) -> pl.DataFrame:

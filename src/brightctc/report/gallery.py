@@ -10,7 +10,8 @@ import polars as pl
 from brightctc.cohort import Cohort
 from brightctc.evaluate.cells import ScoredCells, labelled
 from brightctc.evaluate.evaluation import Evaluation
-from brightctc.predict.table import FLAG_SEPARATOR, ranks
+from brightctc.predict.ranking import ranks
+from brightctc.predict.table import FLAG_SEPARATOR
 from brightctc.report.thumbnails import Thumbnail, thumbnails
 
 SHOWN = 12  # cells of a gallery
@@ -108,7 +109,7 @@ def flags_in_words(names: Iterable[str]) -> str:
 
 
 def _cells(cohort: Cohort, scored: ScoredCells, which: Sequence[int] | np.ndarray) -> list[Cell]:
-    rank = ranks(scored.score)
+    rank = ranks(scored.logit)
     kept = scored.rows[[int(index) for index in which]]
     pictures = thumbnails(cohort.paths(kept, "bright_field"))
     return [

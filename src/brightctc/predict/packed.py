@@ -1,0 +1,68 @@
+"""A packed cohort as an input: row group by row group, so that no number of cells fills the memory."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from brightctc.bundle import Bundle
+from brightctc.cohort import Cohort, Pack
+from brightctc.errors import UserError
+from brightctc.predict.blocks import Block, Image, Loaded, Source
+from brightctc.preprocess import Channel
+
+
+@dataclass(frozen=True)
+class PackedBlock:
+    """Cells of one row group, from its cell `begin` on. It can be pickled, and holds no more than where they are."""
+
+    root: Path
+    group: int
+    begin: int
+    channels: tuple[Channel, ...]
+
+    def load(self) -> Loaded:
+        """Read the row group. Raises UserError where it is damaged."""
+        pack = _opened(self.root)
+        group = pack.group(self.group, self.channels)
+        sizes = Cohort(self.root, group.cells, pack.about).pixel_sizes(group.cells)
+        images: dict[Channel, Sequence[Image]] = {channel: group.images[channel] for channel in self.channels}
+        return Loaded(group.first, images, sizes, group.cells).part(self.begin, group.cells.height)
+
+
+@dataclass(frozen=True)
+class PackedSource(Source):
+    """Cells of a packed cohort, which are read when their turn comes."""
+
+    def blocks(self, start: int) -> Iterator[Block]:
+        """The cells from `start` on."""
+        for number, place in enumerate(_opened(self.root).groups):
+            if start < place.first + place.rows:
+                yield PackedBlock(self.root, number, max(0, start - place.first), self.channels)
+
+
+def read_packed(folder: Path, bundle: Bundle) -> Source:
+    """The cells of a packed cohort. Raises UserError where it is damaged or has none."""
+    root = folder.resolve()
+    pack = _opened(root)
+    if not pack.cells:
+        raise UserError("this cohort has no cells", folder, "pack it again")
+    held = set(pack.about.channels)
+    channels: tuple[Channel, ...] = tuple(name for name in bundle.about.channels if held.issuperset({name}))
+    return PackedSource("cohort", root, pack.cells, channels, _identity(pack), ())
+
+
+@lru_cache(maxsize=2)
+def _opened(root: Path) -> Pack:
+    """Once a process: to find each block of a million cells, the footers would be read thousands of times."""
+    return Pack.open(root)
+
+
+def _identity(pack: Pack) -> str:
+    """A hash of the list of shards and of each one's size and layout."""
+    digest = hashlib.sha256(str(pack.root).encode("utf-8", "surrogateescape"))
+    for entry in pack.entries:
+        size = (pack.root / entry.file).stat().st_size
+        digest.update(f"{entry.file}\0{entry.cells}\0{entry.id_prefix}\0{size}\n".encode())
+    return digest.hexdigest()
