@@ -8,6 +8,7 @@ from pathlib import Path
 
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort, Pack
+from brightctc.cohort.folder import SHARDS
 from brightctc.errors import UserError
 from brightctc.predict.blocks import Block, Image, Loaded, Source
 from brightctc.preprocess import Channel
@@ -48,15 +49,33 @@ def read_packed(folder: Path, bundle: Bundle) -> Source:
     pack = _opened(root)
     if not pack.cells:
         raise UserError("this cohort has no cells", folder, "pack it again")
-    held = set(pack.about.channels)
-    channels: tuple[Channel, ...] = tuple(name for name in bundle.about.channels if held.issuperset({name}))
+    channels: tuple[Channel, ...] = tuple(name for name in bundle.about.channels if _holds(pack, name))
     return PackedSource("cohort", root, pack.cells, channels, _identity(pack), ())
 
 
-@lru_cache(maxsize=2)
 def _opened(root: Path) -> Pack:
-    """Once a process: to find each block of a million cells, the footers would be read thousands of times."""
+    """As its list of shards is now; read once, since a million cells have thousands of blocks."""
+    state = (root / SHARDS).stat()
+    return _open(root, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=2)
+def _open(root: Path, _changed: int, _file: int) -> Pack:
     return Pack.open(root)
+
+
+def _holds(pack: Pack, channel: Channel) -> bool:
+    """Has any cell such an image? As the footers tell; True where they don't."""
+    for shard in pack.shards.values():
+        for number in range(shard.metadata.num_row_groups):
+            group = shard.metadata.row_group(number)
+            for index in range(group.num_columns if channel in shard.channels else 0):
+                column = group.column(index)
+                if column.path_in_schema == channel:
+                    told = column.statistics
+                    if told is None or not told.has_null_count or told.null_count < group.num_rows:
+                        return True
+    return False
 
 
 def _identity(pack: Pack) -> str:

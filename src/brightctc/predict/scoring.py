@@ -108,22 +108,44 @@ def score_blocks(
 ) -> Iterator[Chunk]:
     """Score the cells of blocks that follow one another; yields chunks of at most TASK cells, in order.
 
-    scorer: of `bundle.session`. Blocks are loaded one ahead, in a thread of their own.
+    scorer: of `bundle.session`. Blocks are loaded one ahead, in a thread of their own; where one can't be, the chunks
+    before it come first, then its UserError.
     """
     workers = workers or default_workers()
     prepare = Preparer.of(bundle)
     pool, loader = _pool(workers), ThreadPoolExecutor(1, thread_name_prefix="load")
+    tasks = _Until(_tasks(blocks, loader))
     try:
         begun: deque[_Begun] = deque()
-        for task, prepared in _prepared(prepare, _tasks(blocks, loader), pool, _AHEAD * workers):
+        for task, prepared in _prepared(prepare, tasks, pool, _AHEAD * workers):
             begun.append(_begin(scorer, task, prepared))
             if len(begun) > _AHEAD:  # by now the first of them is done, or nearly: `start` waits for its turn
                 yield begun.popleft().chunk(embeddings)
         while begun:
             yield begun.popleft().chunk(embeddings)
+        tasks.end()
     finally:
         for each in (pool, loader):
             each.shutdown(wait=True, cancel_futures=True)
+
+
+class _Until:
+    """Tasks, up to the first that can't be had."""
+
+    def __init__(self, tasks: Iterator[Loaded]):
+        self._tasks = tasks
+        self._error: UserError | None = None
+
+    def __iter__(self) -> Iterator[Loaded]:
+        try:
+            yield from self._tasks
+        except UserError as error:
+            self._error = error
+
+    def end(self) -> None:
+        """Raise what ended them too early."""
+        if self._error is not None:
+            raise self._error
 
 
 def _pool(workers: int) -> Executor:
@@ -147,7 +169,7 @@ def _tasks(blocks: Iterable[Block], loader: Executor) -> Iterator[Loaded]:
 
 
 def _prepared(
-    prepare: Preparer, tasks: Iterator[Loaded], pool: Executor, ahead: int
+    prepare: Preparer, tasks: Iterable[Loaded], pool: Executor, ahead: int
 ) -> Iterator[tuple[Loaded, Prepared]]:
     """Each task with what was prepared of it, in order; so many tasks are handed out ahead."""
     waiting: deque[tuple[Loaded, Future[Prepared]]] = deque()
