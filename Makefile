@@ -11,8 +11,8 @@ DOCS_READY := $(VENV)/.docs-ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 OFFLINE := HF_HUB_OFFLINE=1
 
-.PHONY: help install demo test lint bench bench-ablation bench-coverage bench-jurkat bench-morphology bench-made-cells \
-	bench-throughput docs clean
+.PHONY: help install demo test lint bench bench-ablation bench-coverage bench-faults bench-jurkat bench-morphology \
+	bench-made-cells bench-scaling bench-speed bench-throughput docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -41,7 +41,8 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports --no-cache
 
-bench: bench-jurkat bench-morphology bench-made-cells bench-throughput bench-coverage bench-ablation ## all benchmarks; they write docs/results/
+bench: bench-jurkat bench-morphology bench-made-cells bench-throughput bench-coverage bench-speed \
+	bench-scaling bench-faults bench-ablation ## all benchmarks; they write docs/results/
 
 bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
 	$(BIN)/python benchmarks/jurkat.py
@@ -57,6 +58,15 @@ bench-throughput: $(READY) ## training throughput beside a plain PyTorch data se
 
 bench-coverage: $(READY) ## how often intervals hold the truth, by simulation
 	$(BIN)/python benchmarks/coverage.py
+
+bench-speed: $(READY) ## scoring speed beside PyTorch and ONNX Runtime; half an hour, goes on where it was stopped
+	$(BIN)/python benchmarks/speed.py
+
+bench-scaling: $(READY) ## rate and memory from a thousand to a million cells; about half an hour
+	$(BIN)/python benchmarks/scaling.py
+
+bench-faults: $(READY) ## scoring that is killed and gone on with, twenty times
+	$(BIN)/python benchmarks/faults.py
 
 bench-ablation: $(READY) ## real cells: the paper's ablation with its controls; about an hour, goes on where it was stopped
 	$(BIN)/python benchmarks/ablation.py

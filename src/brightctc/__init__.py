@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from brightctc.baselines import baselines
     from brightctc.bundle import Bundle
     from brightctc.check import check
-    from brightctc.cohort import Cohort, import_export, split
+    from brightctc.cohort import Cohort, import_export, pack, split
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
     from brightctc.learn import train
     from brightctc.measure import measure
     from brightctc.predict import predict
+    from brightctc.quantise import export
     from brightctc.recipe import Recipe, read_recipe
     from brightctc.report import report
     from brightctc.simulate import simulate
@@ -35,8 +36,10 @@ _HOMES = {
     "baselines": "baselines",
     "check": "check",
     "evaluate": "evaluate",
+    "export": "quantise",
     "import_export": "cohort",
     "measure": "measure",
+    "pack": "cohort",
     "predict": "predict",
     "read_recipe": "recipe",
     "report": "report",
@@ -55,8 +58,10 @@ __all__ = [
     "baselines",
     "check",
     "evaluate",
+    "export",
     "import_export",
     "measure",
+    "pack",
     "predict",
     "read_recipe",
     "report",

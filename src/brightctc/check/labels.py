@@ -18,7 +18,7 @@ _EVALUATED = ("train", "validation", "test", "sealed")
 def label_problems(cohort: Cohort) -> Iterator[Problem]:
     """Every problem of ids, labels, donors, DAPI shares and parts."""
     cells = cohort.cells
-    yield from _ids(cells)
+    yield from _ids(cohort)
     if "label" not in cells.columns or cells["label"].null_count() == cells.height:
         yield Problem(
             "no_labels",
@@ -38,14 +38,16 @@ def label_problems(cohort: Cohort) -> Iterator[Problem]:
         yield from _parts(cells, classes)
 
 
-def _ids(cells: pl.DataFrame) -> Iterator[Problem]:
-    nameless = cells.filter(pl.col("cell_id").is_null())
-    if nameless.height:
+def _ids(cohort: Cohort) -> Iterator[Problem]:
+    cells = cohort.cells
+    nameless = cells["cell_id"].is_null().arg_true()
+    if nameless.len():
+        table, first = ("the shards", 1) if cohort.packed else ("cells.csv", 2)
         yield found(
             "no_id",
             "error",
-            [f"row {row + 2} of cells.csv" for row in cells["cell_id"].is_null().arg_true()],
-            f"{plural(nameless.height, 'row')} of cells.csv without a cell id",
+            [f"row {row + first} of {table}" for row in nameless],
+            f"{plural(nameless.len(), 'row')} of {table} without a cell id",
             "import again",
         )
     counts = cells["cell_id"].drop_nulls().value_counts().filter(pl.col("count") > 1).sort("cell_id")

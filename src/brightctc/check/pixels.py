@@ -81,6 +81,7 @@ def _faults(cohort: Cohort, images: pl.DataFrame) -> Iterator[Problem]:
     failed = images.filter(pl.col("fault").is_not_null())
     for (fault, channel), rows in failed.group_by("fault", "channel", maintain_order=True):
         kind, words, fix = _FAULTS.get(str(fault), (str(fault), f"with the fault {fault}", "export these files again"))
+        fix = f"{fix}; then pack the cohort again" if cohort.packed else fix
         details = rows["detail"].unique(maintain_order=True)
         because = f" ({details[0]})" if details.len() == 1 and kind != "missing_file" else ""
         yield found(

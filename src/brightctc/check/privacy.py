@@ -63,7 +63,7 @@ def privacy_problems(cohort: Cohort, tags: ImageTags) -> Iterator[Problem]:
             "personal_column",
             "warning",
             named,
-            f"{plural(len(named), 'column')} of cells.csv named like personal data ({', '.join(named[:5])})",
+            f"{plural(len(named), 'column')} of the table of cells named like personal data ({', '.join(named[:5])})",
             "leave it out of the label table and import again; age and sex are enough for a study",
         )
     yield from _in_columns(cohort.cells.drop(named))

@@ -5,11 +5,14 @@ that it is damaged, the image reader says.
 """
 
 import contextlib
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from brightctc.cohort.lookup import packed_image
 
 # TIFF tags that hold words, by their names in the standard (XMP, ImageJ's and IPTC's as they are)
 TEXT_TAGS = {
@@ -25,15 +28,23 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def read_tags(path: Path) -> dict[str, str]:
-    """Name → text of every tag or chunk that holds words; empty for other files and files that can't be read."""
+    """Name → text of every tag or chunk that holds words; empty for other files and files that can't be read.
+
+    path: a file, or an image of a packed cohort.
+    """
     words: dict[str, str] = {}
-    if not path.is_file():
-        return words  # nor a pipe, whose opening would wait for a writer
     # a damaged file ends the search where it is damaged: what was found so far stands
-    with contextlib.suppress(OSError, struct.error, zlib.error, OverflowError), path.open("rb") as file:
+    with contextlib.suppress(OSError, struct.error, zlib.error, OverflowError), _opened(path) as file:
         for name, text in _texts(file):
             words[name] = f"{words[name]}\n{text}" if name in words else text
     return words
+
+
+def _opened(path: Path) -> BinaryIO:
+    if path.is_file():  # and not a pipe, whose opening would wait for a writer
+        return path.open("rb")
+    packed = None if path.exists() else packed_image(path)
+    return io.BytesIO(packed if isinstance(packed, bytes) else b"")
 
 
 def _texts(file: BinaryIO) -> Iterator[tuple[str, str]]:

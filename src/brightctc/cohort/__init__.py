@@ -1,4 +1,4 @@
-"""Cohorts: folders with `cells.csv`, made from an instrument's export; and the one reader of image files."""
+"""Cohorts: folders with `cells.csv`, made from an instrument's export, or packed; the one reader of image files."""
 
 from brightctc.cohort.decoded import Decoded, write_decoded
 from brightctc.cohort.expressions import select
@@ -9,7 +9,9 @@ from brightctc.cohort.folder import (
     CohortFile,
     SplitFile,
     holds_made_cells,
+    is_packed,
     read_cells,
+    read_table,
     write_cohort,
     write_split,
 )
@@ -19,7 +21,9 @@ from brightctc.cohort.images import (
     MAX_SIDE,
     MIN_SIDE,
     ImageFault,
+    decode,
     find_images,
+    image_bytes,
     read_image,
     read_images,
     read_or_fault,
@@ -28,6 +32,8 @@ from brightctc.cohort.images import (
 )
 from brightctc.cohort.imported import ImportResult
 from brightctc.cohort.importing import import_export
+from brightctc.cohort.packed import Group, Pack, Place
+from brightctc.cohort.packing import PackResult, pack
 from brightctc.cohort.pattern import FilePattern
 from brightctc.cohort.splitting import SplitResult, split
 
@@ -41,18 +47,27 @@ __all__ = [
     "CohortFile",
     "Decoded",
     "FilePattern",
+    "Group",
     "ImageFault",
     "ImportResult",
+    "Pack",
+    "PackResult",
+    "Place",
     "SplitFile",
     "SplitResult",
+    "decode",
     "find_images",
     "fingerprint",
     "holds_made_cells",
+    "image_bytes",
     "import_export",
+    "is_packed",
+    "pack",
     "read_cells",
     "read_image",
     "read_images",
     "read_or_fault",
+    "read_table",
     "select",
     "share",
     "split",

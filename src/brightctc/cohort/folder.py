@@ -1,5 +1,6 @@
-"""A cohort: the folder with `cells.csv`, `splits.csv` and `cohort.yaml`, read into one object."""
+"""A cohort: the folder with `cells.csv` or packed cells, `splits.csv` and `cohort.yaml`, read into one object."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,6 +13,7 @@ from brightctc import files
 from brightctc.errors import UserError, typed
 
 FORMAT_VERSION = 1
+TABLE, SHARDS = "cells.csv", "shards.json"  # of a plain cohort, of a packed one
 PARTS = ("train", "validation", "test", "pool", "sealed")
 TEXT_COLUMNS = (
     "cell_id", "bright_field", "dapi", "label", "label_source", "sample_id", "donor_id", "origin", "cell_line",
@@ -58,8 +60,8 @@ class SplitFile(BaseModel):
 class Cohort:
     """Cells and what is known of them.
 
-    cells: a row a cell, in the order of `cells.csv`; columns as design-documented, plus `part` where the cohort
-           is split. `label` is a class name or null.
+    cells: a row a cell, in the order of `cells.csv` or of the shards; columns as design-documented, plus `part` where
+           the cohort is split. `label` is a class name or null.
     """
 
     root: Path
@@ -69,8 +71,9 @@ class Cohort:
 
     @classmethod
     def read(cls, root: Path, *, with_split: bool = True) -> Self:
-        """Read a cohort folder. Raises UserError where a file is missing, malformed or of another format.
+        """Read a cohort folder, plain or packed; no image is read.
 
+        Raises UserError where a file is missing, malformed or of another format.
         with_split: False leaves the parts unread, as where they are to be made anew or do not fit any more.
         """
         root = Path(root)
@@ -82,14 +85,24 @@ class Cohort:
                 root,
                 "make one from exported images with: brightctc import EXPORT COHORT --pattern …",
             )
-        about = _model(CohortFile, files.read_yaml(root / "cohort.yaml", format_version=FORMAT_VERSION), root)
-        cells = read_cells(root / "cells.csv")
+        about = read_about(root)
+        cells = read_table(root)
         split = None
         if with_split and (root / "splits.csv").is_file():
             parts = read_cells(root / "splits.csv", needed=("cell_id", "part"))
             cells = _with_parts(cells, parts, root / "splits.csv")
-            split = _model(SplitFile, files.read_json(root / "splits.json", format_version=FORMAT_VERSION), root)
+            split = model_of(SplitFile, files.read_json(root / "splits.json", format_version=FORMAT_VERSION), root)
         return cls(root, cells, about, split)
+
+    @property
+    def packed(self) -> bool:
+        """Are its images in shards, as `pack` writes them?"""
+        return is_packed(self.root)
+
+    @property
+    def table(self) -> Path:
+        """The file that says which cells there are: where an error in them is."""
+        return self.root / (SHARDS if self.packed else TABLE)
 
     @property
     def classes(self) -> Classes:
@@ -110,7 +123,9 @@ class Cohort:
         return rows
 
     def path(self, image: str) -> Path:
-        """The file of an image column's value: relative to the cohort, or absolute."""
+        """The file of an image column's value, relative to the cohort or absolute; of a packed cohort no file, but
+        what `read_image` finds the image by.
+        """
         return self.root / image
 
     def paths(self, rows: pl.DataFrame, channel: str) -> list[Path | None]:
@@ -127,6 +142,31 @@ class Cohort:
     def positive(self, rows: pl.DataFrame) -> pl.Series:
         """Boolean series: is the row's label the positive class; null where unlabelled."""
         return rows["label"] == self.classes.positive
+
+
+def is_packed(folder: Path | str) -> bool:
+    """Does this folder hold its cells in shards? Nothing is opened, and what can't be looked at holds none."""
+    return os.path.isfile(os.path.join(folder, SHARDS))  # noqa: PTH113, PTH118  Path.is_file raises for long names
+
+
+def read_about(root: Path) -> CohortFile:
+    """A cohort folder's `cohort.yaml`. Raises UserError where it is missing or malformed."""
+    return model_of(CohortFile, files.read_yaml(root / "cohort.yaml", format_version=FORMAT_VERSION), root)
+
+
+def read_table(root: Path) -> pl.DataFrame:
+    """The cells of a cohort folder, plain or packed, without their parts. Raises UserError as `Cohort.read` does."""
+    if not is_packed(root):
+        return read_cells(root / TABLE)
+    if (root / TABLE).is_file():
+        raise UserError(
+            f"this folder has both {TABLE} and {SHARDS}, and only one of them can say which cells there are",
+            root,
+            f"move {TABLE} away if the cohort was packed here, else {SHARDS}",
+        )
+    from brightctc.cohort.packed import Pack  # pyarrow is for packed cohorts alone
+
+    return Pack.open(root).read_cells()
 
 
 def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")) -> pl.DataFrame:
@@ -157,7 +197,12 @@ def holds_made_cells(cells: pl.DataFrame) -> bool:
 
 def write_cohort(folder: Path, cells: pl.DataFrame, about: CohortFile) -> None:
     """Write `cells.csv` and `cohort.yaml` into an existing folder (which the caller makes whole)."""
-    files.write_text(folder / "cells.csv", cells.write_csv())
+    files.write_text(folder / TABLE, cells.write_csv())
+    write_about(folder, about)
+
+
+def write_about(folder: Path, about: CohortFile) -> None:
+    """Write `cohort.yaml` into an existing folder."""
     text = yaml.safe_dump(about.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     files.write_text(folder / "cohort.yaml", text)
 
@@ -179,7 +224,8 @@ def _with_parts(cells: pl.DataFrame, parts: pl.DataFrame, where: Path) -> pl.Dat
     )
 
 
-def _model(model: type[BaseModel], values: Any, where: Path) -> Any:
+def model_of(model: type[BaseModel], values: Any, where: Path) -> Any:
+    """A file's values as its model; a UserError that names the wrong key where they don't fit."""
     try:
         return model.model_validate(values)
     except ValidationError as error:

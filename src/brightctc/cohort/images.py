@@ -4,14 +4,10 @@ A file's bytes decide what it is, not its ending. Whatever a decoder raises beco
 and nowhere else.
 """
 
-import os
 import stat
 import struct
 import zlib
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +16,9 @@ from PIL import Image
 
 from brightctc.cohort import png, tiff
 from brightctc.cohort.faults import MAX_SIDE, MIN_SIDE, FaultKind, ImageFault
+from brightctc.cohort.finding import IMAGE_SUFFIXES, find_images, image_suffix
 from brightctc.cohort.store import Decoded
+from brightctc.cohort.threads import in_threads
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -28,7 +26,9 @@ __all__ = [
     "MIN_SIDE",
     "FaultKind",
     "ImageFault",
+    "decode",
     "find_images",
+    "image_bytes",
     "image_suffix",
     "read_image",
     "read_images",
@@ -37,7 +37,6 @@ __all__ = [
     "write_image",
 ]
 
-IMAGE_SUFFIXES = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")  # longest first; any case in file names
 _MOST_BYTES = 16 * 2**20  # far above 1024 x 1024 float64: larger files are judged by their header alone
 # what tifffile and imagecodecs raise on damaged bytes; only here is it caught (tests/test_images.py spoils files)
 _DECODER_ERRORS = (
@@ -53,7 +52,7 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-_BATCH = 8  # images a thread reads at a time: handing over single crops would cost more than reading them
+_TOO_MANY = "too many bytes for the crop of one cell"  # as png.py says it
 _shared: Decoded | None = None
 
 
@@ -72,8 +71,9 @@ def share(folder: Path | None) -> None:
 def read_image(path: Path) -> np.ndarray:
     """Read one crop: uint8, uint16 or float32 (height, width), C-contiguous, in native byte order; not to be changed.
 
-    From the store that is shared (see `share`) where it has it, read-only; else from the file. Values are the file's
-    own: nothing is scaled, 16 bits stay 16; floating point of any width turns float32.
+    From the store that is shared (see `share`) where it has it, read-only; else from the file; where there is none,
+    from the packed cohort that the path leads into. Values are the file's own: nothing is scaled, 16 bits stay 16;
+    floating point of any width turns float32.
     Raises ImageFault (and nothing else) for what can't be used. By the header, before decoding: over MAX_SIDE
     or under MIN_SIDE px a side, colour, palette, stacks, other types of pixel. Then: missing, damaged or
     unreadable files, and pixels that are not finite.
@@ -83,21 +83,53 @@ def read_image(path: Path) -> np.ndarray:
         raise held
     if held is not None:
         return held
+    path = Path(path)
     try:
-        pixels = _pixels(Path(path))
-    except OSError as error:
-        raise _file_fault(error, Path(path)) from error
-    except _DECODER_ERRORS as error:
-        raise ImageFault("unreadable", f"damaged, or not an image: {_first_line(error)}") from error
+        pixels = _file_pixels(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        return decode(_packed_bytes(path, error))
+    except (OSError, *_DECODER_ERRORS) as error:
+        raise _fault(error, path) from error
     return _checked(pixels)
 
 
-def read_or_fault(path: Path | None) -> np.ndarray | ImageFault:
-    """`read_image`, with the fault returned instead of raised; None, a cell without such an image, is `missing`."""
-    if path is None:
-        return ImageFault("missing", "the cell has no image of this channel")
+def decode(data: bytes) -> np.ndarray:
+    """The pixels of an image file's bytes, as `read_image` returns them. Raises ImageFault, and nothing else.
+
+    More than 16 MiB are not decoded: they are no crop's.
+    """
     try:
-        return read_image(path)
+        pixels = _pixels(data, whole=len(data) <= _MOST_BYTES)
+    except (OSError, *_DECODER_ERRORS) as error:
+        raise _fault(error) from error
+    return _checked(pixels)
+
+
+def image_bytes(path: Path) -> bytes:
+    """An image file's bytes as they are, from the disk or a packed cohort; not decoded.
+
+    Raises ImageFault (and nothing else) where there are none, or more than 16 MiB.
+    """
+    path = Path(path)
+    try:
+        return _file_bytes(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        return _packed_bytes(path, error)
+    except (OSError, *_DECODER_ERRORS) as error:
+        raise _fault(error, path) from error
+
+
+def read_or_fault(image: Path | bytes | ImageFault | None) -> np.ndarray | ImageFault:
+    """`read_image` of a path or `decode` of a file's bytes, with the fault returned instead of raised.
+
+    A fault is returned as it is. None, a cell without such an image, is `missing`.
+    """
+    if image is None:
+        return ImageFault("missing", "the cell has no image of this channel")
+    if isinstance(image, ImageFault):
+        return image
+    try:
+        return decode(image) if isinstance(image, bytes) else read_image(image)
     except ImageFault as fault:
         return fault
 
@@ -107,52 +139,7 @@ def read_images(paths: Iterable[Path | None], workers: int = 4) -> Iterator[np.n
 
     paths is consumed lazily: at most 16 images a worker are held at once. None gives the fault `missing`.
     """
-    source = iter(paths)
-    with ThreadPoolExecutor(max_workers=max(1, workers), thread_name_prefix="read") as pool:
-        ahead: deque[Future[list[np.ndarray | ImageFault]]] = deque()
-        try:
-            while True:
-                while len(ahead) < 2 * workers and (batch := list(islice(source, _BATCH))):
-                    ahead.append(pool.submit(_read_batch, batch))
-                if not ahead:
-                    return
-                yield from ahead.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def find_images(folder: Path, without: Path | None = None) -> list[Path]:
-    """All image files below `folder`, at any depth, sorted; by their endings, nothing is opened.
-
-    Hidden files and folders are left out (macOS leaves `._name.tif` beside the files it copies).
-    Links are followed, each folder once; a broken link is listed, so that the cell it stands for is not lost.
-    without: a folder to leave out, such as the cohort that is being written.
-    Raises OSError where a folder can't be listed.
-    """
-    found: list[str] = []
-    seen = set() if without is None else {os.path.realpath(without)}
-    waiting = [os.fspath(folder)]
-    while waiting:
-        here = waiting.pop()
-        real = os.path.realpath(here)
-        if real in seen:
-            continue
-        seen.add(real)
-        with os.scandir(here) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif entry.name.lower().endswith(IMAGE_SUFFIXES):
-                    found.append(entry.path)
-    return [Path(path) for path in sorted(found)]
-
-
-def image_suffix(name: str) -> str:
-    """The image ending of a file name as it stands there (`.ome.tif` counts as one), or ''."""
-    lower = name.lower()
-    return next((name[len(name) - len(suffix) :] for suffix in IMAGE_SUFFIXES if lower.endswith(suffix)), "")
+    return in_threads(read_or_fault, paths, workers)
 
 
 def write_image(path: Path, pixels: np.ndarray) -> None:
@@ -171,20 +158,52 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
         raise ValueError(f"{pixels.dtype} can't be written as {suffix or path.name}")
 
 
-def _pixels(path: Path) -> np.ndarray:
+def _file_pixels(path: Path) -> np.ndarray:
+    whole = _size(path) <= _MOST_BYTES
+    with path.open("rb") as file:
+        data = file.read(-1 if whole else 4096)
+        if not whole and data.startswith(tiff.SIGNATURES):
+            file.seek(0)  # tifffile takes for the beginning where it finds the file
+            return tiff.general_pixels(file)
+    return _pixels(data, whole)
+
+
+def _file_bytes(path: Path) -> bytes:
+    if _size(path) > _MOST_BYTES:
+        _file_pixels(path)  # its header may have a reason of its own
+        raise ImageFault("too_large", _TOO_MANY)
+    return path.read_bytes()
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ImageFault("unreadable", "a folder, not a file" if stat.S_ISDIR(status.st_mode) else "not a file")
-    whole = status.st_size <= _MOST_BYTES
-    with path.open("rb") as file:
-        data = file.read(-1 if whole else 4096)
-        if data.startswith(tiff.SIGNATURES):
-            return tiff.pixels(data) if whole else tiff.general_pixels(file)
+    return status.st_size
+
+
+def _pixels(data: bytes, whole: bool) -> np.ndarray:
+    """whole: False where the file is too large to be a crop's, and `data` is perhaps only its beginning."""
+    if data.startswith(tiff.SIGNATURES):
+        if not whole:
+            raise ImageFault("too_large", _TOO_MANY)
+        return tiff.pixels(data)
     if data.startswith(png.SIGNATURE):
         return png.png_pixels(data, whole)
     if not data:
         raise ImageFault("unreadable", "the file is empty (0 bytes); export or copy it again")
     raise ImageFault("unreadable", "not a TIFF or PNG image, whatever its name says")
+
+
+def _packed_bytes(path: Path, error: OSError) -> bytes:
+    """Where there is no file: the bytes that a packed cohort has under this path; else the fault."""
+    from brightctc.cohort.lookup import packed_image  # its index is built for packed cohorts alone
+
+    found = packed_image(path)
+    if isinstance(found, bytes):
+        return found
+    raise found or _fault(error, path) from error
 
 
 def _checked(pixels: np.ndarray) -> np.ndarray:
@@ -213,9 +232,12 @@ def _type_fix(dtype: np.dtype) -> str:
     return "export 8- or 16-bit unsigned grey images"
 
 
-def _file_fault(error: OSError, path: Path) -> ImageFault:
+def _fault(error: Exception, path: Path | None = None) -> ImageFault:
+    """What the file system or a decoder raised, as a named fault."""
+    if not isinstance(error, OSError):
+        return ImageFault("unreadable", f"damaged, or not an image: {_first_line(error)}")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        broken = path.is_symlink()
+        broken = path is not None and path.is_symlink()
         return ImageFault("missing", "a link to a file that is not there" if broken else "there is no such file")
     if isinstance(error, PermissionError):
         return ImageFault("unreadable", "no permission to read this file")
@@ -224,7 +246,3 @@ def _file_fault(error: OSError, path: Path) -> ImageFault:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _read_batch(paths: list[Path | None]) -> list[np.ndarray | ImageFault]:
-    return [read_or_fault(path) for path in paths]

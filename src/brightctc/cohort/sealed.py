@@ -1,6 +1,8 @@
 """Who has looked at the sealed part: a list in the cohort's folder that only grows."""
 
 import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from brightctc import files
@@ -13,13 +15,7 @@ FILE = "sealed.json"
 
 def openings(cohort: Cohort) -> list[dict[str, str]]:
     """Every opening so far, in order: `by` (study, evaluate, …), `analysis` (a hash), `cells` (hash of the part)."""
-    path = cohort.root / FILE
-    if not path.is_file():
-        return []
-    found = files.read_json(path, format_version=FORMAT_VERSION).get("openings")
-    if not isinstance(found, list):
-        raise UserError("the list of openings is malformed", path, "restore the file")
-    return found
+    return _listed(cohort.root / FILE)
 
 
 def open_sealed(cohort: Cohort, by: str, analysis: str) -> list[dict[str, str]]:
@@ -33,9 +29,32 @@ def open_sealed(cohort: Cohort, by: str, analysis: str) -> list[dict[str, str]]:
         known = openings(cohort)
         if opening not in known:
             known = [*known, opening]
-            content: dict[str, Any] = {"format_version": FORMAT_VERSION, "openings": known}
-            files.write_json(cohort.root / FILE, content)
+            _write(cohort.root / FILE, known)
     return known
+
+
+def merge_openings(folders: Iterable[Path], target: Path) -> None:
+    """Write into `target` every opening that any of these cohort folders knows of; nothing where there is none.
+
+    What replaces a cohort may not forget what was opened in it.
+    """
+    known = [opening for folder in folders for opening in _listed(folder / FILE)]
+    if known:
+        _write(target / FILE, [opening for index, opening in enumerate(known) if opening not in known[:index]])
+
+
+def _listed(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    found = files.read_json(path, format_version=FORMAT_VERSION).get("openings")
+    if not isinstance(found, list):
+        raise UserError("the list of openings is malformed", path, "restore the file")
+    return found
+
+
+def _write(path: Path, known: list[dict[str, str]]) -> None:
+    content: dict[str, Any] = {"format_version": FORMAT_VERSION, "openings": known}
+    files.write_json(path, content)
 
 
 def _cells(cohort: Cohort) -> str:

@@ -137,11 +137,11 @@ def _begin(held: Cohort, wishes: _Wishes) -> Division:
     """Labels and groups of the cohort, and the cells that go to the pool from the start."""
     cells, classes = held.cells, held.classes
     if cells["cell_id"].n_unique() != cells.height:
-        raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: {typed('check', held.root)}")
+        raise UserError("a cell id occurs twice", held.table, f"run: {typed('check', held.root)}")
     labels = cells["label"] if "label" in cells.columns else pl.Series([None] * cells.height, dtype=pl.String)
     unknown = labels.drop_nulls().filter(~labels.drop_nulls().is_in([classes.negative, classes.positive]))
     if unknown.len():
-        raise UserError(f"{unknown[0]!r} is no class", held.root / "cells.csv", f"run: {typed('check', held.root)}")
+        raise UserError(f"{unknown[0]!r} is no class", held.table, f"run: {typed('check', held.root)}")
     numbers = {classes.negative: 0, classes.positive: 1}
     label = labels.replace_strict(numbers, default=-1, return_dtype=pl.Int64).to_numpy()
     groups = group_cells(cells, wishes.by)
@@ -225,7 +225,7 @@ def _chosen(cells: pl.DataFrame, expression: str, option: str) -> np.ndarray:
     chosen = select(cells, expression, option).to_numpy()
     if chosen.all() or not chosen.any():
         which = "every cell" if chosen.all() else "no cell"
-        raise UserError(f"this matches {which}", f"{option} {expression!r}", "check the values in cells.csv")
+        raise UserError(f"this matches {which}", f"{option} {expression!r}", "check the values of this column")
     return chosen
 
 

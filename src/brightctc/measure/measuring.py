@@ -90,9 +90,9 @@ def measure(
         cellprofiler.require()
     held = Cohort.read(cohort)
     if held.cells.is_empty():
-        raise UserError("this cohort has no cells", held.root / "cells.csv", "import it again")
+        raise UserError("this cohort has no cells", held.table, "import it again")
     if held.cells["cell_id"].n_unique() < held.cells.height:
-        raise UserError("a cell id occurs twice", held.root / "cells.csv", f"run: {typed('check', held.root)}")
+        raise UserError("a cell id occurs twice", held.table, f"run: {typed('check', held.root)}")
     sizes, unit, warnings = _pixel_sizes(held)
     with (
         files.new_file(features, overwrite=overwrite) as table_file,

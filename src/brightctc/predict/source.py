@@ -99,7 +99,7 @@ def _cohort(folder: Path, bundle: Bundle) -> Source:
     cohort = Cohort.read(folder, with_split=False)
     cells = cohort.cells
     if cells.is_empty():
-        raise UserError("this cohort has no cells", folder / "cells.csv", "import it again")
+        raise UserError("this cohort has no cells", cohort.table, "import it again")
     held: list[Channel] = [
         name for name in bundle.about.channels if name in cells.columns and cells[name].null_count() < cells.height
     ]

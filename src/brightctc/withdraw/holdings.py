@@ -11,7 +11,8 @@ import polars as pl
 
 from brightctc import files
 from brightctc.bundle import Seen, Shown
-from brightctc.cohort import read_cells
+from brightctc.cohort import is_packed, read_table
+from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
@@ -109,17 +110,20 @@ def _cohorts(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[H
 
 
 def _is_cohort(folder: Path) -> bool:
-    return (folder / "cells.csv").is_file() and (folder / "cohort.yaml").is_file()
+    return ((folder / "cells.csv").is_file() or is_packed(folder)) and (folder / "cohort.yaml").is_file()
 
 
 def _cohort(folder: Path, donor: str) -> Holding | None:
-    rows = _rows(folder, donor)
+    cells = read_table(folder)
+    rows = _of_donor(cells, donor)
     if rows.is_empty():
         return None
+    if is_packed(folder):
+        return Holding("cohort", folder, rows.height)  # the images are in the rows
     about = files.read_yaml(folder / "cohort.yaml")
     provenance = about.get("provenance") if isinstance(about, dict) else None
     copied = isinstance(provenance, dict) and bool(provenance.get("copied"))
-    others = _image_paths(folder, read_cells(folder / "cells.csv").filter(~_is(donor)))
+    others = _image_paths(folder, cells.filter(~_is(donor)))
     own = _image_paths(folder, rows)
     # only what the import itself copied, and what no other cell's row points to
     deletable = {path for path in own - others if copied and _inside(path, folder)}
@@ -127,7 +131,10 @@ def _cohort(folder: Path, donor: str) -> Holding | None:
 
 
 def _rows(folder: Path, donor: str) -> pl.DataFrame:
-    cells = read_cells(folder / "cells.csv")
+    return _of_donor(read_table(folder), donor)
+
+
+def _of_donor(cells: pl.DataFrame, donor: str) -> pl.DataFrame:
     return cells.filter(_is(donor)) if "donor_id" in cells.columns else cells.clear()
 
 
@@ -148,9 +155,7 @@ def _inside(path: Path, folder: Path) -> bool:
 def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
     """Score tables and evaluations with rows of the donor."""
     for table in tables:
-        if (table.name in ("cells.csv", "splits.csv") and (table.parent / "cohort.yaml").is_file()) or not has_cells(
-            table
-        ):
+        if _of_cohort(table) or not has_cells(table):
             continue
         try:
             held = read_rows(table)
@@ -166,6 +171,19 @@ def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Itera
             yield Holding("features", table, int(rows.sum()), _masks(table, held.filter(rows)))
         else:
             yield Holding("scores", table, int(rows.sum()))
+
+
+def _of_cohort(table: Path) -> bool:
+    """Is this one of a cohort's own tables, which are treated with it?"""
+    if not _is_cohort(table.parent):
+        return False
+    if not is_packed(table.parent):
+        return table.name in ("cells.csv", "splits.csv")
+    try:
+        shards = {entry.file for entry in read_shards(table.parent)}
+    except UserError:  # which is told of the cohort
+        shards = set()
+    return table.name in {"splits.csv", *shards}
 
 
 def _masks(features: Path, rows: pl.DataFrame) -> tuple[Path, ...]:

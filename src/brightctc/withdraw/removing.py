@@ -8,6 +8,8 @@ import polars as pl
 
 from brightctc import files
 from brightctc.bundle import WITHDRAWN, Seen
+from brightctc.cohort import is_packed
+from brightctc.cohort.repacking import without_cells
 from brightctc.withdraw.holdings import Holding
 from brightctc.withdraw.tables import DonorCells, donor_rows, read_rows, result_of, write_rows
 
@@ -104,18 +106,25 @@ def _marked_file(folder: Path) -> Path:
 
 
 def _remove_from_cohort(holding: Holding, donor: str) -> None:
-    """Images first and `cells.csv` last: what was interrupted is found again, and finished, by the next run."""
+    """Images first and `cells.csv` last: what was interrupted is found again, and finished, by the next run.
+
+    A packed cohort is replaced by one without them at once.
+    """
+    if is_packed(holding.path):
+        with without_cells(holding.path, "donor_id", donor) as rest:
+            _without(rest.folder / "splits.csv", rest.gone)
+        return
     for image in holding.images:
         image.unlink(missing_ok=True)
     cells = read_rows(holding.path / "cells.csv")
     of_donor = cells["donor_id"].eq_missing(pl.Series([donor]))
     gone = cells.filter(of_donor)["cell_id"]
-    splits = holding.path / "splits.csv"
-    if splits.is_file():
-        _without(splits, gone)
+    _without(holding.path / "splits.csv", gone)
     write_rows(holding.path / "cells.csv", cells.filter(~of_donor))
 
 
 def _without(path: Path, cell_ids: Iterable[str]) -> None:
-    parts = read_rows(path)
-    write_rows(path, parts.filter(~parts["cell_id"].is_in(list(cell_ids))))
+    """Take these cells out of a split, where there is one."""
+    if path.is_file():
+        parts = read_rows(path)
+        write_rows(path, parts.filter(~parts["cell_id"].is_in(list(cell_ids))))
