@@ -39,6 +39,8 @@ def tiny(words: list[str]) -> list[str]:
         further = [part for setting in settings for part in ("--set", setting)]
         further += ["--resamples", "50", "--parallel", "1", "--threads", "1"]
         further += [word for name, value in TINY_STUDY.items() if name not in words for word in (name, value)]
+    if command == "export":
+        further = ["--accept-loss"]  # what was hardly trained ranks cells nearly at random
     overwrites = any("--overwrite" in option.opts for option in _options(command)) and "--resume" not in words
     return [*words, *further, *(["--overwrite"] if overwrites and "--overwrite" not in words else [])]
 

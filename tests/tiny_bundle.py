@@ -42,15 +42,15 @@ def tiny_bundle(
     channels: tuple[Channel, ...] = ("bright_field",),
     size: int = 16,
     cells: int = 60,
+    onnx: bytes | None = None,
     overwrite: bool = False,
     **changes: Any,
 ) -> Bundle:
-    """Write a bundle trained on nothing but drawn cells. changes: replace fields of `BundleParts`."""
+    """Write a bundle trained on nothing but drawn cells. onnx: another network. changes: fields of `BundleParts`."""
     parts = replace(tiny_parts(cohort=cohort, channels=channels, size=size, cells=cells), **changes)
     weights = save({"gain": np.array([GAIN], np.float32)})
-    return write_bundle(
-        folder, onnx=tiny_network(len(channels), size), weights=weights, parts=parts, overwrite=overwrite
-    )
+    network = tiny_network(len(channels), size) if onnx is None else onnx
+    return write_bundle(folder, onnx=network, weights=weights, parts=parts, overwrite=overwrite)
 
 
 def tiny_parts(
@@ -96,7 +96,7 @@ def tiny_logit(inputs: np.ndarray) -> np.ndarray:
     return (GAIN * (difference - OFFSET)).astype(np.float32)
 
 
-def tiny_network(channels: int, size: int) -> bytes:
+def tiny_network(channels: int, size: int, offset: float = OFFSET) -> bytes:
     """The ONNX graph: logit (n,), embedding (n, 2), activation_map (n, size / 4, size / 4)."""
     middle = _middle(size)
     constants = {
@@ -106,7 +106,7 @@ def tiny_network(channels: int, size: int) -> bytes:
         "zero": np.array([0], np.int64),
         "one": np.array([1], np.int64),
         "channel": np.array([1], np.int64),
-        "offset": np.array(OFFSET, np.float32),
+        "offset": np.array(offset, np.float32),
         "gain": np.array(GAIN, np.float32),
         "minus": np.array(-GAIN, np.float32),
     }

@@ -3,73 +3,19 @@
 import json
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from brightctc.bundle.contract import Contract
+from brightctc.bundle.processor import Precision
+from brightctc.bundle.tested import Tested
+from brightctc.bundle.validation import BundleThreshold, Frozen, ValidationCells
 from brightctc.cohort.folder import Classes
 from brightctc.preprocess import Channel, Preparation
 
 FORMAT_VERSION = 1
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class BundleThreshold(_Frozen):
-    """A cell is called positive where its logit is at least `logit`; `score` is the same level as a score.
-
-    policy: how it was chosen on validation cells (`f1`, `recall=0.95`, …). precision: of the network it was
-    chosen with; it holds for no other.
-    """
-
-    policy: str
-    logit: float
-    score: float
-    precision: Literal["float32"] = "float32"
-    warnings: tuple[str, ...] = ()
-
-
-class ValidationCells(_Frozen):
-    """Logits and labels of the validation cells, sorted by logit, so that other thresholds can be derived.
-
-    No ids. donor: 0, 1, 2 … stand for the donors in order of first appearance, None where unknown.
-    samples: number of samples they came from (looks per sample), at least 1.
-    """
-
-    logit: tuple[float, ...]
-    positive: tuple[bool, ...]
-    donor: tuple[int | None, ...]
-    samples: int = Field(default=1, ge=1)
-
-    @model_validator(mode="after")
-    def _one_of_each_per_cell(self) -> Self:
-        if not len(self.logit) == len(self.positive) == len(self.donor):
-            raise ValueError("logit, positive and donor differ in length")
-        return self
-
-    @classmethod
-    def of(cls, logit: Any, positive: Any, donor: Any, samples: int = 1) -> Self:
-        """From n logits, n booleans and n donor ids (or Nones), in any order."""
-        rows = sorted(zip(map(float, logit), map(bool, positive), donor, strict=True), key=lambda row: row[:2])
-        numbers: dict[str, int] = {}
-        for _, _, name in rows:
-            if name is not None:
-                numbers.setdefault(name, len(numbers))
-        return cls(
-            logit=tuple(row[0] for row in rows),
-            positive=tuple(row[1] for row in rows),
-            donor=tuple(None if row[2] is None else numbers[row[2]] for row in rows),
-            samples=samples,
-        )
-
-    @property
-    def donors(self) -> list[str | None]:
-        """The donor numbers as text, as `metrics.choose_threshold` takes them."""
-        return [None if number is None else str(number) for number in self.donor]
-
-
-class PartCounts(_Frozen):
+class PartCounts(Frozen):
     """Labelled cells of a part, and from how many donors (None where donors are unknown)."""
 
     positive: int
@@ -77,7 +23,7 @@ class PartCounts(_Frozen):
     donors: int | None = None
 
 
-class Provenance(_Frozen):
+class Provenance(Frozen):
     """Where the bundle comes from: counts, never ids.
 
     split_by: the column whose values stay together (`donor_id`, `sample_id`, `cell_id`).
@@ -91,7 +37,7 @@ class Provenance(_Frozen):
     counts: dict[str, PartCounts]
     split_by: str
     seed: int
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
     pattern: str | None = None
     bright_field: str | None = None
     dapi: str | None = None
@@ -99,10 +45,11 @@ class Provenance(_Frozen):
     warnings: tuple[str, ...] = ()
 
 
-class About(_Frozen):
+class About(Frozen):
     """The whole of `bundle.json`. parity: largest |score difference|, torch against OpenVINO, at export.
 
     parent: hash of the bundle that this one was derived from. files: name → SHA-256 of every other file.
+    threshold, validation: of the network in float32. precisions: what else it was tested in, each at most once.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
@@ -120,11 +67,24 @@ class About(_Frozen):
     parity: float | None = Field(None, ge=0)
     files: dict[str, str]
     validation: ValidationCells
+    precisions: tuple[Tested, ...] = ()
+
+    @model_validator(mode="after")
+    def _precisions_are_of_the_same_cells(self) -> Self:
+        if len({tested.precision for tested in self.precisions}) < len(self.precisions):
+            raise ValueError("a precision stands here twice")
+        if any(tested.validation.positive != self.validation.positive for tested in self.precisions):
+            raise ValueError("a precision was tested on other cells")
+        return self
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What to say at every use of this bundle."""
+        """What to say at every use of this bundle in float32."""
         return tuple(dict.fromkeys((*self.provenance.warnings, *self.threshold.warnings)))
+
+    def tested(self, precision: Precision) -> Tested | None:
+        """The test of a precision; None where there was none, as of float32."""
+        return next((tested for tested in self.precisions if tested.precision == precision), None)
 
     def to_text(self) -> str:
         """As JSON, indented, with each list of numbers or words on one line."""
@@ -136,4 +96,7 @@ def _indented(value: Any, margin: str) -> str:
         inner = margin + "  "
         rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(row, inner)}" for key, row in value.items()]
         return "{\n" + ",\n".join(rows) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(row, dict) for row in value):
+        inner = margin + "  "
+        return "[\n" + ",\n".join(inner + _indented(row, inner) for row in value) + f"\n{margin}]"
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

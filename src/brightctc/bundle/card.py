@@ -1,8 +1,14 @@
 """The model card: a bundle's README.md, for the person who was handed the folder."""
 
 from brightctc.bundle.about import About
+from brightctc.bundle.tested import LARGEST_CHANGE, Tested
 
 RESEARCH_USE = "For Research Use Only. Not for use in diagnostic procedures."
+_WAYS = {
+    "hint": "the float32 network, computed in bfloat16",
+    "post_training": "quantised after training, calibrated on training cells",
+    "accuracy_aware": "quantised after training, with layers taken back to float32 until the guard passed",
+}
 
 
 def model_card(about: About) -> str:
@@ -15,6 +21,7 @@ def model_card(about: About) -> str:
         f"## Trained on\n\n{_trained_on(about)}",
         f"## Input\n\n{_input(about)}",
         f"## Threshold\n\n{_threshold(about)}",
+        *([f"## Precisions\n\n{_precisions(about)}"] if about.precisions else []),
         f"## Limits\n\n{_limits(about)}",
         "## Use\n\n```\nbrightctc predict THIS_FOLDER INPUT scores.csv\n```\n\nNo file of this folder may be "
         "changed: `brightctc` verifies each against the hashes in bundle.json and refuses an altered bundle.",
@@ -77,6 +84,37 @@ def _threshold(about: About) -> str:
         f"{sum(cells.positive)} that are. These figures are from validation: they chose the threshold and "
         "flatter it. `brightctc evaluate` measures on cells that the bundle has not seen."
     )
+
+
+def _precisions(about: About) -> str:
+    first = about.precisions[0]
+    head = (
+        "| precision | tested on | largest change of a score | calls gained, lost | recall | F1 | average precision "
+        "| threshold (score) | used unasked |\n|---|---|---|---|---|---|---|---|---|\n"
+    )
+    made = "\n".join(f"- `{tested.precision}`: {_made(tested)}" for tested in about.precisions)
+    return (
+        f"Faster arithmetic than float32, held against it on the same {first.cells} validation cells "
+        f"({first.positives} {about.classes.positive}), each at its own threshold; changes are this precision less "
+        f"float32.\n\n{head}{''.join(map(_guard, about.precisions))}\n{made}\n\nOne is used unasked where recall does "
+        f"not fall and average precision changes by no more than {LARGEST_CHANGE}, and on the class of processor that "
+        "it was tested on alone: elsewhere sums are cut into other pieces. These figures are from validation cells, "
+        "which chose the thresholds."
+    )
+
+
+def _guard(tested: Tested) -> str:
+    return (
+        f"| {tested.precision} | {tested.processor} | {tested.largest_difference:.4f} "
+        f"| {tested.calls_gained}, {tested.calls_lost} | {tested.recall_change:+.4f} | {tested.f1_change:+.4f} "
+        f"| {tested.average_precision_change:+.4f} | {tested.threshold.score:.4f} "
+        f"| {'yes' if tested.passed else 'no: asked for by name alone'} |\n"
+    )
+
+
+def _made(tested: Tested) -> str:
+    fix = "; weights use half their range, so that sums of products can't overflow" if tested.overflow_fix else ""
+    return f"{_WAYS[tested.way]}{fix}"
 
 
 def _limits(about: About) -> str:

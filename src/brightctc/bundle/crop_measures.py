@@ -1,10 +1,12 @@
 """What the input contract looks at in a crop, and the same gathered over a sample."""
 
+import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
+import cv2
 import numpy as np
 
 from brightctc.measure import OutlinedCrop, Quality
@@ -39,15 +41,16 @@ class CropMeasures:
 
     @classmethod
     def of(cls, crop: np.ndarray) -> Self:
-        """Measure a 2-D crop (uint8, uint16 or float32)."""
-        mean = float(crop.mean(dtype=np.float64))
-        sd = float(crop.std(dtype=np.float64))
+        """Measure a 2-D crop (uint8, uint16 or float32, in native byte order, as `read_image` gives it)."""
+        mean, square = cv2.sumElems(crop)[0] / crop.size, cv2.norm(crop, cv2.NORM_L2SQR) / crop.size
+        sd = math.sqrt(max(square - mean**2, 0.0))
+        low, top, _, _ = cv2.minMaxLoc(crop)
         return cls(
             height=crop.shape[0],
             width=crop.shape[1],
-            dtype=crop.dtype.name,
-            low=float(crop.min()),
-            top=float(crop.max()),
+            dtype=crop.dtype.type.__name__,
+            low=low,
+            top=top,
             background=border_median(crop),
             mean=mean,
             contrast=sd / abs(mean) if mean else 0.0,

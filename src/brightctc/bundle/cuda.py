@@ -75,6 +75,10 @@ class CudaSession:
         """All of any number of cells, float32 (n, channels, height, width)."""
         return run_all(self, inputs)
 
+    def wait(self) -> None:
+        """Until nothing is under way any more."""
+        self._pool.submit(int).result()  # the pool has one thread, and takes its work in order
+
     def _work(self) -> None:
         """Take what waits, as far as one call holds it; what an earlier call took is no work any more."""
         with self._turn:

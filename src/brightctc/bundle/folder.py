@@ -1,18 +1,22 @@
 """The bundle folder: written whole or not at all, verified at every reading, never changed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from pydantic import ValidationError
 
 from brightctc import files
-from brightctc.bundle.about import FORMAT_VERSION, About, BundleThreshold
+from brightctc.bundle.about import FORMAT_VERSION, About
+from brightctc.bundle.precision import best_precision, refuse_precision
+from brightctc.bundle.processor import Precision, processor_class
 from brightctc.bundle.seen import FILE_NAME as SEEN
 from brightctc.bundle.seen import Seen
+from brightctc.bundle.tested import Tested
+from brightctc.bundle.validation import BundleThreshold, ValidationCells, score_of
 from brightctc.cohort.folder import Classes
 from brightctc.errors import UserError
 from brightctc.preprocess import Preparation
@@ -21,18 +25,25 @@ if TYPE_CHECKING:
     from brightctc.bundle.runtime import Session
 
 ABOUT, MODEL, WEIGHTS, CARD = "bundle.json", "model.onnx", "weights.safetensors", "README.md"
+INT8 = ("model.int8.xml", "model.int8.bin")  # OpenVINO's own two files, where the bundle has such a network
 WITHDRAWN = "WITHDRAWN.json"  # the mark of a donor's withdrawal; the one file that may be added later
+_WITHDRAWN_WORDS = "a donor whose cells trained this bundle has withdrawn"
 _LOADABLE = {".onnx", ".xml", ".bin", ".data", ".safetensors", ".pt", ".pth", ".pkl"}
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained model, complete and immutable. Read with `Bundle.read`; every file was verified then."""
+    """A trained model, complete and immutable. Read with `Bundle.read`; every file was verified then.
+
+    precision: of the arithmetic that `threshold`, `validation` and `session` are of; another one by `at`.
+    withdrawn: a donor of the training withdrew, and it was read all the same.
+    """
 
     folder: Path
     about: About
     hash: str
-    warnings: tuple[str, ...]
+    withdrawn: bool = False
+    precision: Precision = "float32"
 
     @classmethod
     def read(cls, folder: Path, *, allow_withdrawn: bool = False) -> Self:
@@ -48,18 +59,24 @@ class Bundle:
                 folder,
                 "give a RUN/bundle folder made by: train",
             )
-        warnings: tuple[str, ...] = ()
-        if (folder / WITHDRAWN).exists():
-            if not allow_withdrawn:
-                raise UserError(
-                    "a donor whose cells trained this bundle has withdrawn",
-                    folder,
-                    "train again without this donor",
-                )
-            warnings = ("a donor whose cells trained this bundle has withdrawn",)
+        withdrawn = (folder / WITHDRAWN).exists()
+        if withdrawn and not allow_withdrawn:
+            raise UserError(_WITHDRAWN_WORDS, folder, "train again without this donor")
         about = _about(folder)
         _verify(folder, about)
-        return cls(folder, about, files.sha256(folder / ABOUT), warnings + about.warnings)
+        return cls(folder, about, files.sha256(folder / ABOUT), withdrawn)
+
+    def at(self, precision: Precision | Literal["auto"]) -> "Bundle":
+        """The same bundle in a precision of the arithmetic.
+
+        auto: the fastest whose guard passed on this class of processor, float32 where none did. A precision that is
+        asked for by name may have failed its guard; `warnings` then say so. Raises UserError where the bundle has none
+        such, or was tested in it on another class of processor.
+        """
+        if precision == "auto":
+            return replace(self, precision=best_precision(self.about))
+        refuse_precision(self.about, precision, self.folder)
+        return replace(self, precision=precision)
 
     @property
     def preparation(self) -> Preparation:
@@ -67,9 +84,33 @@ class Bundle:
         return self.about.preparation
 
     @property
+    def tested(self) -> Tested | None:
+        """The guard of its precision; None of float32, which the others are held against."""
+        return self.about.tested(self.precision)
+
+    @property
+    def processor(self) -> str | None:
+        """The class of this processor, which its precision was tested on; None of float32, which has none."""
+        return None if self.tested is None else processor_class(self.precision)
+
+    @property
     def threshold(self) -> BundleThreshold:
-        """The frozen threshold on the logit."""
-        return self.about.threshold
+        """The frozen threshold on the logit, chosen in its precision."""
+        return self.about.threshold if self.tested is None else self.tested.threshold
+
+    @property
+    def validation(self) -> ValidationCells:
+        """The validation cells with their logits in its precision."""
+        return self.about.validation if self.tested is None else self.tested.validation
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to say at every use of it in its precision."""
+        found = [_WITHDRAWN_WORDS] if self.withdrawn else []
+        found += [*self.about.provenance.warnings, *self.threshold.warnings]
+        if self.tested is not None and not self.tested.passed:
+            found.append(f"{self.precision} did not pass its guard against float32: {self.tested.figures}")
+        return tuple(dict.fromkeys(found))
 
     @property
     def classes(self) -> Classes:
@@ -89,13 +130,22 @@ class Bundle:
         return content
 
     def session(self, threads: int | None = None, cache: Path | None = None) -> "Session":
-        """The network, ready to run on the CPU with so many threads (None: all cores).
+        """The network in its precision, ready to run on the CPU with so many threads (None: all cores).
 
         cache: a folder for what OpenVINO compiles, so that the next start is quicker.
         """
         from brightctc.bundle.runtime import Session  # OpenVINO takes a moment to load; not every reader scores
 
-        return Session(self.bytes_of(MODEL), self.shape, threads=threads, where=self.folder / MODEL, cache=cache)
+        xml, weights = INT8
+        quantised = self.precision == "int8"
+        return Session(
+            (self.bytes_of(xml), self.bytes_of(weights)) if quantised else self.bytes_of(MODEL),
+            self.shape,
+            precision=self.precision,
+            threads=threads,
+            where=self.folder / (xml if quantised else MODEL),
+            cache=cache,
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -105,8 +155,7 @@ class Bundle:
 
     def score(self, logit: np.ndarray) -> np.ndarray:
         """Logits (any shape) → scores in [0, 1], float64: sigmoid(logit / temperature); NaN stays NaN."""
-        scaled = np.asarray(logit, dtype=np.float64) / (self.about.temperature or 1.0)
-        return 0.5 * (1.0 + np.tanh(0.5 * scaled))  # the sigmoid, without overflow
+        return score_of(logit, self.about.temperature)
 
 
 def _about(folder: Path) -> About:
@@ -120,7 +169,8 @@ def _about(folder: Path) -> About:
 
 
 def _verify(folder: Path, about: About) -> None:
-    for name in (MODEL, WEIGHTS, SEEN, CARD):
+    quantised = INT8 if about.tested("int8") is not None else ()
+    for name in (MODEL, WEIGHTS, SEEN, CARD, *quantised):
         if name not in about.files:
             raise UserError(f"bundle.json lists no {name}", folder / ABOUT, "restore the bundle from where it came")
     for name, expected in about.files.items():

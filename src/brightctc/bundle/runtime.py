@@ -21,7 +21,7 @@ import openvino  # noqa: E402
 
 BATCH = 8
 """Cells in every inference. Small, so that the layers' values of a batch stay in a core's own cache: with one stream a
-core, 8 was as fast as 16 and 32 or faster for every network and precision measured (docs/results/speed.md)."""
+core, 8 is as fast as 16 and 32 (benchmarks/speed.py tries them)."""
 OUTPUTS = ("logit", "embedding", "activation_map")
 _QUEUED = 2  # batches a stream: one at work, one waiting, so that no core waits for Python
 _HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of int8: what is not quantised
@@ -58,6 +58,10 @@ class Scorer(Protocol):
 
     def run(self, inputs: np.ndarray) -> Outputs:
         """All of any number of cells."""
+        ...
+
+    def wait(self) -> None:
+        """Until nothing is under way any more: a process must not end before."""
         ...
 
 
@@ -122,6 +126,10 @@ class Session:
         """float32 (n, channels, height, width), n ≥ 0, as `Preparation.network_input` makes them."""
         return run_all(self, inputs)
 
+    def wait(self) -> None:
+        """Until nothing is under way any more; a process that ends before is aborted by OpenVINO's threads."""
+        self._queue.wait_all()
+
     def _ended(self, request: openvino.InferRequest, begun: tuple[Future[Outputs], int, np.ndarray]) -> None:
         future, cells, _ = begun  # the third is what the request reads from: held until here
         # copied: the request writes the next batch into the same memory
@@ -132,7 +140,9 @@ def run_all(scorer: Scorer, inputs: np.ndarray) -> Outputs:
     """Any number of cells, batch by batch; of none, empty arrays of the right widths."""
     starts = range(0, max(len(inputs), 1), BATCH)
     begun = [scorer.start(inputs[start : start + BATCH]) for start in starts]
-    return Outputs.joined([future.result() for future in begun])
+    outputs = Outputs.joined([future.result() for future in begun])
+    scorer.wait()
+    return outputs
 
 
 def _compiled(

@@ -2,20 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from brightctc import files
-from brightctc.bundle.about import About, BundleThreshold, Provenance, ValidationCells
+from brightctc.bundle.about import About, Provenance
 from brightctc.bundle.card import model_card
 from brightctc.bundle.contract import Contract
-from brightctc.bundle.folder import ABOUT, CARD, MODEL, SEEN, WEIGHTS, Bundle
+from brightctc.bundle.folder import ABOUT, CARD, INT8, MODEL, SEEN, WEIGHTS, Bundle
 from brightctc.bundle.seen import Seen
+from brightctc.bundle.tested import Tested
+from brightctc.bundle.validation import BundleThreshold, ValidationCells
 from brightctc.cohort.folder import Classes
-from brightctc.metrics import Threshold, choose_threshold
+from brightctc.metrics import Threshold
 from brightctc.preprocess import Preparation
 from brightctc.recipe import Recipe
 
@@ -74,26 +76,44 @@ def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundlePart
 
 
 def with_threshold(bundle: Bundle, policy: str, folder: Path) -> Bundle:
-    """Write a new bundle that differs in its threshold alone and names `bundle` as its parent.
+    """Write a new bundle that differs in its thresholds alone and names `bundle` as its parent.
 
-    policy: as in `metrics.choose_threshold`; chosen on the bundle's own validation cells.
+    policy: as in `metrics.choose_threshold`; chosen on the bundle's own validation cells, in each of its precisions,
+    whose guards are judged anew at these thresholds.
     """
-    threshold = _recorded(choose(bundle, policy))
-    about = bundle.about.model_copy(update={"threshold": threshold, "parent": bundle.hash})
-    return _write(Path(folder), about, {name: bundle.bytes_of(name) for name in (MODEL, WEIGHTS, SEEN)}, False)
+    of, temperature = bundle.about, bundle.about.temperature
+    threshold = BundleThreshold.chosen(of.validation, policy, temperature)
+    precisions = tuple(tested.again(of.validation, threshold, temperature) for tested in of.precisions)
+    about = of.model_copy(update={"threshold": threshold, "precisions": precisions, "parent": bundle.hash})
+    return _write(Path(folder), about, _contents(bundle), False)
+
+
+def with_precisions(
+    bundle: Bundle, tested: Iterable[Tested], folder: Path, *, int8: tuple[bytes, bytes] | None, overwrite: bool = False
+) -> Bundle:
+    """Write a new bundle that has these precisions beside the old one's others, and names `bundle` as its parent.
+
+    int8: the quantised network, OpenVINO's .xml and .bin, where a precision of that name is among the new ones.
+    """
+    precisions = {each.precision: each for each in (*bundle.about.precisions, *tested)}
+    ordered = tuple(precisions[name] for name in sorted(precisions))
+    content = _contents(bundle) | dict(zip(INT8, int8 or (), strict=False))
+    about = bundle.about.model_copy(update={"precisions": ordered, "parent": bundle.hash})
+    return _write(Path(folder), about, content, overwrite)
 
 
 def choose(bundle: Bundle, policy: str) -> Threshold:
-    """The threshold that `policy` gives on the bundle's validation cells. UserError for an unknown policy."""
-    cells = bundle.about.validation
-    found = choose_threshold(
-        np.array(cells.logit),
-        np.array(cells.positive, dtype=bool),
-        policy,
-        donors=cells.donors,
-        samples=cells.samples,
-    )
+    """The threshold that `policy` gives on the bundle's validation cells in its precision.
+
+    Raises UserError for an unknown policy.
+    """
+    found = bundle.validation.line(policy)
     return replace(found, score=float(bundle.score(np.array(found.logit))))
+
+
+def _contents(bundle: Bundle) -> dict[str, bytes]:
+    """Every file but the two that are written anew."""
+    return {name: bundle.bytes_of(name) for name in bundle.about.files if name != CARD}
 
 
 def _write(folder: Path, about: About, content: Mapping[str, bytes], overwrite: bool) -> Bundle:

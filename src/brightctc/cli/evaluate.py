@@ -1,7 +1,7 @@
 """`brightctc evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -32,6 +32,10 @@ def command(
         str | None,
         typer.Option(help="Resample whole donor_id, sample_id or cell_id (default: as the cohort was split)."),
     ] = None,
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "int8"],
+        typer.Option(help="Of the arithmetic; auto: the fastest that the bundle was tested in on such a processor."),
+    ] = "auto",
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     overwrite: Overwrite = False,
@@ -49,6 +53,7 @@ def command(
             part=part,
             channel=channel,
             by=by,
+            precision=precision,
             resamples=resamples,
             seed=seed,
             overwrite=overwrite,
@@ -65,6 +70,8 @@ def _show(printer: Printer, metrics: dict[str, Any]) -> None:
     positive, negative = metrics["classes"]["positive"], metrics["classes"]["negative"]
     printer.say(f"{metrics['part']} part: {metrics['n']['cells']:,} cells, {metrics['class_ratio']}")
     printer.say(f"split by {metrics['split_by']}; {metrics['interval']['meaning']}")
+    if metrics["arithmetic"]["processor"] is not None:
+        printer.say("computed in {precision} ({processor})".format(**metrics["arithmetic"]))
     for stamp in metrics["stamps"]:
         printer.say(f"beside every figure: {stamp}")
     always = metrics["constant_classifier"]

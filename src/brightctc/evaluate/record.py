@@ -5,14 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from brightctc.bundle import Bundle
 from brightctc.evaluate.evaluation import Evaluation
 from brightctc.metrics import FIGURES, Counts
 
 FORMAT_VERSION = 1
 
 
-def metrics_record(evaluation: Evaluation, bundle_hash: str) -> dict[str, Any]:
-    """JSON-able; what is undefined is null, with a reason beside it. No paths, times or hosts."""
+def metrics_record(evaluation: Evaluation, bundle: Bundle) -> dict[str, Any]:
+    """JSON-able; what is undefined is null, with a reason beside it. No paths, times or hosts.
+
+    bundle: as it scored, in its precision.
+    """
     claim, counts, drawn = evaluation.claim, evaluation.counts, evaluation.resampling
     return {
         "format_version": FORMAT_VERSION,
@@ -30,7 +34,8 @@ def metrics_record(evaluation: Evaluation, bundle_hash: str) -> dict[str, Any]:
             "seed": drawn.seed,
             "meaning": evaluation.meaning,
         },
-        "bundle": bundle_hash,
+        "bundle": bundle.hash,
+        "arithmetic": {"precision": bundle.precision, "processor": bundle.processor},
         "threshold": {key: getattr(evaluation.threshold, key) for key in ("policy", "logit", "score", "precision")},
         "confusion": {"tp": counts.tp, "fp": counts.fp, "tn": counts.tn, "fn": counts.fn},
         **_figures(evaluation),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.filters import threshold_otsu
 
-from brightctc.measure.background import ring_of, spread
+from brightctc.measure.background import ring_of
 from brightctc.measure.morphology import box_of, filled, grown, labelled, smoothed
 from brightctc.measure.outline import bodies
+from brightctc.measure.ranks import median_and_spread
 
 _NOISE = 6.0  # the brightest place above the ring's median, in the ring's own sd
 _REACH = 2  # px around the cell in which its nucleus is looked for
@@ -42,12 +43,12 @@ def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
     """
     ring = ring_of(dapi.shape)
     pixels = dapi.astype(np.float64)
-    signal = pixels - np.median(pixels[ring])
+    signal = pixels - np.median(pixels.take(ring))
     smooth = smoothed(signal)
     nothing = Nucleus(np.zeros(dapi.shape, bool), 0, signal)
     place = grown(cell, _REACH) if cell.any() else np.ones(dapi.shape, bool)
     highest = float(smooth[place].max())
-    if highest <= _NOISE * spread(smooth[ring]) or np.ptp(smooth[place]) == 0:
+    if highest <= _NOISE * median_and_spread(smooth.take(ring))[1] or np.ptp(smooth[place]) == 0:
         return nothing
     core = place & (smooth > threshold_otsu(smooth[place]))
     around = place & ~grown(core, 3)
@@ -58,5 +59,5 @@ def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
         return nothing
     mask = filled(np.concatenate([[False], kept])[labels])
     box = box_of(mask, margin=2)
-    lobes = bodies(np.zeros(mask[box].shape), mask[box])
-    return Nucleus(mask, max(int(kept.sum()), int(lobes.max())), signal)
+    _, lobes = bodies(np.zeros(mask[box].shape, np.float32), mask[box])
+    return Nucleus(mask, max(int(kept.sum()), lobes), signal)

@@ -5,28 +5,32 @@ noise; the object nearest the middle; then its boundary is moved to where the ce
 across it; watershed where several bodies touch.
 """
 
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from skimage.segmentation import watershed
 
-from brightctc.measure.background import Background, spread
+from brightctc.measure.background import Background
 from brightctc.measure.morphology import (
+    CROSS,
+    ROUGHLY,
     box_of,
-    closed,
     depth_inside,
     filled,
+    in_one_piece,
     labelled,
     largest,
     middles,
-    quantile,
     signed_depth,
     smoothed,
 )
 from brightctc.measure.profile import edge_depth
+from brightctc.measure.ranks import median_and_spread, quantile
 
 _NOISE = 6.0  # activity above the ring's median, in the ring's own sd
-_LEAST = 1e-4  # activity that rounding alone may make in an even crop
+_LEAST = 2e-4  # activity that rounding alone may make in an even crop
 _RELATIVE = 0.12  # of the crop's strongest activity: fainter diffraction rings are not the cell
 _GAP = 2  # px on either side; breaks of the rim that are closed
 _SMALLEST = 9  # px²; smaller objects are noise
@@ -68,45 +72,66 @@ def outline(background: Background) -> Outline:
     """Outline the cell of a crop, 16 px a side or more."""
     coarse, areas = objects(background)
     middle = central(coarse, areas)
+    others = coarse > 0
+    whole = np.zeros(coarse.shape, bool)
     if not middle:
-        return Outline(np.zeros(coarse.shape, bool), coarse > 0, 0, 0, len(areas), False)
+        return Outline(whole, others, 0, 0, len(areas), False)
     rough = coarse == middle
     box = box_of(rough, _MARGIN)
-    whole, contact = fitted(background.departure[box], rough[box])
-    parts = bodies(background.smooth[box], whole)
-    cell, others = np.zeros(rough.shape, bool), (coarse > 0) & ~rough
-    cell[box] = _middle_body(whole, parts, (box[0].start, box[1].start), rough.shape)
-    others[box] |= whole & ~cell[box]
-    area = int(cell.sum())
-    sizes = np.delete(areas, middle - 1)
-    neighbours = int((sizes >= _NEIGHBOUR * area).sum())
+    whole[box], contact = fitted(background.departure[box], rough[box])
+    cell, count = _middle_body(background.smooth, whole)
+    area = cv2.countNonZero(cell.view(np.uint8))
+    neighbours = sum(size >= _NEIGHBOUR * area for number, size in enumerate(areas.tolist(), 1) if number != middle)
     return Outline(
         cell=cell,
-        others=others,
-        bodies=int(parts.max()),
+        others=(others ^ rough) | (whole ^ cell),
+        bodies=count,
         neighbours=neighbours,
-        specks=len(sizes) - neighbours,
-        cut_off=contact > _CUT * 2 * np.sqrt(area / np.pi),
+        specks=len(areas) - 1 - neighbours,
+        cut_off=contact > _CUT * 2 * math.sqrt(area / math.pi),
     )
 
 
 def objects(background: Background) -> tuple[np.ndarray, np.ndarray]:
     """int32 (h, w): everything that stands out, numbered from 1, with its diffraction rim; int64 (n,): areas."""
-    smooth = background.smooth
-    down, right = np.gradient(smooth)
-    activity = smoothed(np.sqrt(down**2 + right**2 + 0.25 * smooth**2))
-    active = activity > max(_noise_level(activity[background.ring]), _RELATIVE * quantile(activity, 0.98))
-    if not active.any():
-        return np.zeros(active.shape, np.int32), np.zeros(0, np.int64)
-    labels, areas = labelled(filled(closed(active, _GAP) | active))
-    kept = np.concatenate([[False], areas >= _SMALLEST])
-    return np.where(kept, np.cumsum(kept), 0)[labels].astype(np.int32), areas[kept[1:]]
+    activity = _activity(background.smooth)
+    active = activity > _threshold(activity, background.ring)
+    labels = np.zeros(active.shape, np.int32)
+    if not cv2.countNonZero(active.view(np.uint8)):
+        return labels, np.zeros(0, np.int64)
+    box = box_of(active, 0)
+    labels[box], areas = labelled(filled(active[box], gap=_GAP))
+    kept = areas >= _SMALLEST
+    if kept.all():
+        return labels, areas
+    return np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.int32)[labels], areas[kept]
+
+
+def _activity(smooth: np.ndarray) -> np.ndarray:
+    """float32 (h, w): the root of the squared departure and four times its squared gradient, smoothed."""
+    wide = cv2.copyMakeBorder(smooth, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    down, right = cv2.subtract(wide[2:, 1:-1], wide[:-2, 1:-1]), cv2.subtract(wide[1:-1, 2:], wide[1:-1, :-2])
+    # differences over two steps are twice the gradient; along the border they are over one
+    down[:: max(len(down) - 1, 1)] *= 2
+    right[:, :: max(len(right.T) - 1, 1)] *= 2
+    return smoothed(cv2.magnitude(cv2.magnitude(down, right), smooth))
+
+
+def _threshold(activity: np.ndarray, ring: np.ndarray) -> float:
+    """What the background's activity hardly ever reaches, and diffraction rings hardly."""
+    border, level = activity.take(ring), max(_LEAST, _RELATIVE * quantile(activity, 0.98))
+    # also where the cell's own rings fill much of the border
+    quiet = 1 + round(0.1 * (len(border) - 1))
+    if np.count_nonzero(border <= level / _NOISE) >= quiet:
+        return level  # a count tells that the border's tenth is too quiet to matter
+    median, sd = median_and_spread(border)
+    return max(level, min(median + _NOISE * sd, _NOISE * quantile(border, 0.1)))
 
 
 def central(labels: np.ndarray, areas: np.ndarray) -> int:
     """The number of the object in the middle: the largest, weighed by its distance from the crop's centre; 0: none."""
-    if not len(areas):
-        return 0
+    if len(areas) < 2:
+        return len(areas)
     distance = np.hypot(*(middles(labels, areas) - (np.array(labels.shape) - 1) / 2).T)
     return 1 + int(np.argmax(areas * np.exp(-((4 * distance / min(labels.shape)) ** 2))))
 
@@ -118,7 +143,7 @@ def fitted(departure: np.ndarray, rough: np.ndarray) -> tuple[np.ndarray, int]:
     """
     depth = signed_depth(rough)
     edge = edge_depth(departure, depth)
-    moved = largest(smoothed(depth - edge) > 0)
+    moved = largest(smoothed(depth) > edge)
     if not moved.any():
         return rough, 0
     return filled(moved), _contact(rough, edge)
@@ -126,7 +151,7 @@ def fitted(departure: np.ndarray, rough: np.ndarray) -> tuple[np.ndarray, int]:
 
 def _contact(rough: np.ndarray, edge: float) -> int:
     """For how many px, on one side, the image's border cuts what lies deeper than `edge` in the rough object."""
-    if not max(side.any() for side in _sides(rough)):
+    if not any(side.any() for side in _sides(rough)):
         return 0
     inside = depth_inside(rough, border_is_outside=False) - 0.5 > edge
     return max(int(side.sum()) for side in _sides(inside))
@@ -136,54 +161,73 @@ def _sides(mask: np.ndarray) -> tuple[np.ndarray, ...]:
     return mask[0], mask[-1], mask[:, 0], mask[:, -1]
 
 
-def bodies(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """int32 (h, w): the rounded bodies of an object, numbered from 1. smooth: the departure behind a Gaussian.
+def bodies(smooth: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """int32 (h, w): the rounded bodies of an object, numbered from 1; and how many they are.
 
     Divided where they neck, or where a dark rim runs between them: watershed of the depth inside the rim.
+    smooth: float32 (h, w), the departure behind a Gaussian.
     """
+    markers, count = mask.astype(np.int32), 1
+    if not _may_fall_apart(depth_inside(_without_rim(smooth, mask, rough=True), rough=True)):
+        return markers, count
     depth = depth_inside(_without_rim(smooth, mask))
     deepest = float(depth.max(initial=0))
-    markers = mask.astype(np.int32)
     for share in _NECKS:
         labels, areas = labelled(depth > share * deepest)
-        if len(areas) <= markers.max():
+        if len(areas) <= count:
             continue
         peaks = np.zeros(len(areas) + 1)
         np.maximum.at(peaks, labels.ravel(), depth.ravel())
         kept = peaks >= (share + _SEPARATE) * deepest
         kept[0] = False
-        if kept.sum() > markers.max():
-            markers = np.where(kept, np.cumsum(kept), 0)[labels]
-    if markers.max() <= 1:
-        return mask.astype(np.int32)
-    return watershed(-depth, markers, mask=mask).astype(np.int32)
+        if kept.sum() > count:
+            markers, count = np.where(kept, np.cumsum(kept), 0)[labels], int(kept.sum())
+    if count == 1:
+        return markers, count
+    return watershed(-depth, markers, mask=mask).astype(np.int32), count
 
 
-def _noise_level(border: np.ndarray) -> float:
-    """What the background's activity hardly ever reaches, also where the cell's own rings fill much of the border."""
-    level = min(quantile(border, 0.5) + _NOISE * spread(border), _NOISE * quantile(border, 0.1))
-    return max(level, _LEAST)
+def _may_fall_apart(depth: np.ndarray) -> bool:
+    """Is there any place, by rough depths, that could be a second body at one of the necks?
+
+    It would have a summit of its own, and there is none where all high enough lie in one core, deep at any neck.
+    """
+    deepest = float(depth.max(initial=0))
+    core = depth > _NECKS[-1] * ROUGHLY**2 * deepest
+    if not in_one_piece(core):
+        return True
+    summits = (cv2.dilate(depth, CROSS) == depth) & (depth >= (_NECKS[0] + _SEPARATE) / ROUGHLY**2 * deepest)
+    return bool(np.count_nonzero(summits) > np.count_nonzero(summits & core))
 
 
-def _without_rim(smooth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _without_rim(smooth: np.ndarray, mask: np.ndarray, *, rough: bool = False) -> np.ndarray:
     """The mask less what is nearly as dark as its rim, where the inside is brighter than the rim."""
-    depth = depth_inside(mask, border_is_outside=False)
+    depth = depth_inside(mask, border_is_outside=False, rough=rough)
     dark = quantile(smooth[mask & (depth <= _RIM)], 0.1)
+    if dark >= 0:
+        return mask
     inside = quantile(smooth[depth >= 0.35 * depth.max()], 0.5)
-    if dark >= 0 or inside < 0.1 * dark:  # before the focus a cell is dark inside and has no dark rim of its own
+    if inside < 0.1 * dark:  # before the focus a cell is dark inside and has no dark rim of its own
         return mask
     body = filled(mask & (smooth >= dark + _RIM_LEVEL * (inside - dark)))
-    return body if body.sum() > _BODY * mask.sum() else mask
+    return body if np.count_nonzero(body) > _BODY * np.count_nonzero(mask) else mask
 
 
-def _middle_body(whole: np.ndarray, parts: np.ndarray, corner: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
-    """The body that the crop is centred on; the whole where it is centred on none of them.
+def _middle_body(smooth: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, int]:
+    """Of an object, the body that the crop is centred on: bool (h, w); and how many bodies the object has.
 
-    corner: where the box of `whole` lies in the crop; shape: of the crop.
+    The whole object where the crop is centred on none of them. smooth: float32 (h, w), of the whole crop.
     """
-    if parts.max() <= 1:
-        return whole
+    box = box_of(whole, 1)
+    parts, count = bodies(smooth[box], whole[box])
+    if count == 1:
+        return whole, count
     areas = np.bincount(parts.ravel())[1:]
-    offsets = middles(parts, areas) + np.array(corner) - (np.array(shape) - 1) / 2
+    corner, shape = np.array([side.start for side in box]), np.array(whole.shape)
+    offsets = middles(parts, areas) + corner - (shape - 1) / 2
     near = np.flatnonzero(np.hypot(*offsets.T) < 0.5 * np.sqrt(areas / np.pi))
-    return parts == near[0] + 1 if len(near) == 1 else whole
+    if len(near) != 1:
+        return whole, count
+    cell = np.zeros_like(whole)
+    cell[box] = parts == near[0] + 1
+    return cell, count

@@ -6,8 +6,10 @@ gathers inside and a broad dark ring follows without any bright halo, the darkes
 without a dark rim ends at its steepest fall.
 """
 
+import cv2
 import numpy as np
-from scipy import ndimage
+
+from brightctc.measure.morphology import smoothed
 
 STEP = 0.5  # px between points of the profile
 _OUTSIDE = 4.0  # px beyond the rough boundary, and
@@ -19,7 +21,7 @@ _DARK = 0.25  # a rim counts as dark from this share of the brightest departure
 def edge_depth(departure: np.ndarray, depth: np.ndarray) -> float:
     """Depth of the cell's edge in px, on the scale of `depth` (distance from the rough boundary, positive inside)."""
     _, mean = mean_profile(departure, depth)
-    slope = np.gradient(mean, STEP)  # inwards
+    slope = slope_of(mean)
     darkest = int(np.argmin(mean))
     if -mean[darkest] < _DARK * mean.max():
         return -_OUTSIDE + STEP * _vertex(slope, int(np.argmax(slope)))
@@ -32,12 +34,23 @@ def mean_profile(departure: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, 
     """Depths from outside to inside, and the mean departure at each: two float64 (k,)."""
     stop = max(3.0, _INSIDE * float(depth.max()))
     where = np.arange(-_OUTSIDE, stop + STEP, STEP)
-    bins = np.round((depth + _OUTSIDE) / STEP).astype(int)
-    kept = (bins >= 0) & (bins < len(where))
-    count = np.bincount(bins[kept], minlength=len(where))
-    total = np.bincount(bins[kept], departure[kept], minlength=len(where))
-    mean = np.interp(where, where[count > 0], total[count > 0] / count[count > 0])
-    return where, ndimage.gaussian_filter1d(mean, _SMOOTH, mode="nearest")
+    # numbered from 1; 0 takes what lies further out, and what lies beyond `stop` is dropped
+    steps = cv2.addWeighted(depth, 1 / STEP, depth, 0, _OUTSIDE / STEP + 1, dtype=cv2.CV_16U)
+    steps = steps.ravel().astype(np.intp)
+    size = len(where) + 1
+    count = np.bincount(steps, minlength=size)[1:size]
+    total = np.bincount(steps, departure.ravel(), minlength=size)[1:size]
+    known = count > 0
+    mean = np.interp(where, where[known], total[known] / count[known])
+    return where, smoothed(mean[None], _SMOOTH, cv2.BORDER_REPLICATE)[0]
+
+
+def slope_of(mean: np.ndarray) -> np.ndarray:
+    """The profile's change a px, inwards: float64 (k,)."""
+    slope = np.empty_like(mean)
+    slope[0], slope[-1] = (mean[1] - mean[0]) / STEP, (mean[-1] - mean[-2]) / STEP
+    slope[1:-1] = (mean[2:] - mean[:-2]) / (2 * STEP)
+    return slope
 
 
 def _ring_share(mean: np.ndarray, rise: int, darkest: int) -> float:
@@ -45,14 +58,14 @@ def _ring_share(mean: np.ndarray, rise: int, darkest: int) -> float:
     depth = max(-float(mean[darkest]), 1e-6)
     halo = max(float(mean[: darkest + 1].max()), 0.0)
     beyond = float(mean[darkest : 2 * darkest - rise + 3].max()) - float(mean[darkest])
-    ring = np.clip(2 * (beyond / depth - 0.25), 0, 1)
-    return float(ring * (1 - np.clip(3 * halo / depth, 0, 1)))
+    ring = min(max(2 * (beyond / depth - 0.25), 0.0), 1.0)
+    return ring * (1 - min(3 * halo / depth, 1.0))
 
 
 def _vertex(values: np.ndarray, index: int) -> float:
     """Where, in steps, a parabola through an extreme value and its two neighbours has its own extreme."""
     if not 0 < index < len(values) - 1:
         return float(index)
-    before, here, after = values[index - 1 : index + 2]
+    before, here, after = values[index - 1 : index + 2].tolist()
     bend = before - 2 * here + after
-    return index + float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend else float(index)
+    return index + min(max(0.5 * (before - after) / bend, -0.5), 0.5) if bend else float(index)

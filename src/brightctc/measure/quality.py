@@ -4,16 +4,19 @@ Some faults can be seen in the crop alone (two cells, nothing at all); others ar
 are learned from a cohort. A flag informs: it never hides or reorders a cell.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from brightctc.measure.background import Background, spread
+from brightctc.measure.background import Background
 from brightctc.measure.morphology import box_of, grown, smoothed
 from brightctc.measure.outline import Outline
+from brightctc.measure.ranks import median_and_spread
 
 CEILINGS = (255, 1023, 4095, 16383, 65535)  # the greatest value that 8, 10, 12, 14, 16 bits hold
 SATURATED_SHARE = 0.01  # of a crop's pixels at the ceiling
@@ -74,8 +77,9 @@ class Quality:
     def of(cls, crop: np.ndarray, background: Background, outline: Outline) -> Self:
         """Judge a crop (2-D uint8, uint16 or float32) whose cell was outlined."""
         share = saturated_share(crop)
+        low, top, _, _ = cv2.minMaxLoc(crop)
         found = {
-            "constant": bool(crop.min() == crop.max()),
+            "constant": low == top,
             "saturated": share > SATURATED_SHARE,
             "no_cell": not outline.found,
             "touching_cells": outline.bodies > 1,
@@ -89,7 +93,7 @@ class Quality:
             background=background.level,
             tilt=background.tilt,
             saturated_share=share,
-            area=float(outline.cell.sum()) if outline.found else float("nan"),
+            area=float(np.count_nonzero(outline.cell)) if outline.found else float("nan"),
             seen=tuple(name for name, present in found.items() if present),
         )
 
@@ -174,7 +178,7 @@ def saturated_share(crop: np.ndarray) -> float:
     """
     top = float(crop.max())
     ceilings = (1.0,) if crop.dtype.kind == "f" else CEILINGS
-    shifted = crop.dtype == np.uint16 and crop.min() >= _OFFSET and top - _OFFSET in ceilings
+    shifted = crop.dtype == np.uint16 and top - _OFFSET in ceilings and crop.min() >= _OFFSET
     return np.count_nonzero(crop == top) / crop.size if shifted or top in ceilings else 0.0
 
 
@@ -182,17 +186,22 @@ def _focus(background: Background, cell: np.ndarray) -> float:
     """Energy of the finest structure over that of all structure, in and around the cell, less the background's."""
     whole, fine = background.smooth, smoothed(background.departure, 0.7) - background.smooth
     box = box_of(cell, _REACH)
-    near = grown(cell[box], _REACH)
+    near = grown(cell[box], _REACH).view(np.uint8)
     energy = [
-        float(np.mean(image[box][near].astype(np.float64) ** 2)) - spread(image[background.ring]) ** 2
+        cv2.norm(image[box], cv2.NORM_L2SQR, near) / cv2.countNonZero(near)
+        - median_and_spread(image.take(background.ring))[1] ** 2
         for image in (fine, whole)
     ]
     return max(energy[0], 0.0) / energy[1] if energy[1] > 0 else 0.0
 
 
 def _centre_distance(cell: np.ndarray) -> float:
-    down, right = (at.mean() - (side - 1) / 2 for at, side in zip(np.nonzero(cell), cell.shape, strict=True))
-    return float(np.hypot(down, right)) / (min(cell.shape) / 2)
+    """Of a cell's middle from the crop's, over half the shorter side."""
+    area, away = np.count_nonzero(cell), []
+    for axis, side in zip((1, 0), cell.shape, strict=True):
+        across = cv2.reduce(cell.view(np.uint8), axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.float64)
+        away.append(across @ np.arange(side, dtype=np.float64) / area - (side - 1) / 2)
+    return math.hypot(*away) / (min(cell.shape) / 2)
 
 
 def _fences(values: np.ndarray, ranges: float, least: float) -> tuple[float, float]:

@@ -127,6 +127,7 @@ def score_blocks(
     finally:
         for each in (pool, loader):
             each.shutdown(wait=True, cancel_futures=True)
+        scorer.wait()
 
 
 class _Until:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from brightctc.measure.features.feature import Cell, Feature
-from brightctc.measure.profile import STEP, mean_profile
+from brightctc.measure.profile import STEP, mean_profile, slope_of
 
 _REACH = 3.0  # px on either side of the outline
 
@@ -19,7 +19,7 @@ FEATURES = (
 def measure(cell: Cell) -> dict[str, float]:
     """See FEATURES."""
     where, mean = mean_profile(cell.departure, cell.depth)
-    slope = np.abs(np.gradient(mean, STEP))
+    slope = np.abs(slope_of(mean))
     near = np.abs(where) <= _REACH
     rim_zone = np.flatnonzero((where >= -2) & (where <= _REACH))
     darkest = int(rim_zone[np.argmin(mean[rim_zone])])

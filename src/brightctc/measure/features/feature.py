@@ -60,7 +60,7 @@ class Cell:
 
     @cached_property
     def depth(self) -> np.ndarray:
-        """float64 (h, w): distance from the outline in px, positive inside."""
+        """float32 (h, w): distance from the outline in px, positive inside."""
         return signed_depth(self.mask)
 
     @cached_property

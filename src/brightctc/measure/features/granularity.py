@@ -3,15 +3,15 @@
 The granular spectrum of CellProfiler (Carpenter 2006) on the cell alone, for bright and for dark grains.
 """
 
+import cv2
 import numpy as np
-from scipy import ndimage
 from skimage.morphology import disk
 
 from brightctc.measure.features.feature import Cell, Feature
 from brightctc.measure.morphology import box_of
 
 RADII = (1, 2, 3, 5)  # px
-_DISCS = {radius: disk(radius) for radius in RADII}
+_DISCS = {radius: np.asarray(disk(radius)) for radius in RADII}
 
 FEATURES = tuple(
     Feature(
@@ -35,11 +35,12 @@ def measure(cell: Cell) -> dict[str, float]:
         return {feature.name: 0.0 for feature in FEATURES}
     # outside the cell its median, so that neither halo nor rim of the surroundings counts as a grain
     image = np.where(mask, smooth, np.float32(middle))
-    found = {}
-    for kind, change in (("bright", ndimage.grey_opening), ("dark", ndimage.grey_closing)):
+    found, beyond = {}, (float(middle),)
+    for kind, change in (("bright", cv2.MORPH_OPEN), ("dark", cv2.MORPH_CLOSE)):
         former = inside.mean()
         for radius in RADII:
-            changed = change(image, footprint=_DISCS[radius], mode="constant", cval=middle)
+            disc = _DISCS[radius]
+            changed = cv2.morphologyEx(image, change, disc, borderType=cv2.BORDER_CONSTANT, borderValue=beyond)
             level = changed[mask].mean(dtype=np.float64)
             found[f"granularity_{kind}_{radius}px"] = float(abs(level - former) / (high - low))
             former = level

@@ -1,0 +1,102 @@
+"""docs/results/speed.md, from the measurements in speed.csv."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from importlib import metadata
+
+from brightctc import files
+from machine import command
+from speed_beside import answers, decoding, memory, starting
+from speed_cells import PRECISIONS, SUBJECTS, Subject
+from speed_limits import arrangements, bound, inside, roofline, stages
+from speed_picture import draw
+from speed_results import Results
+from speed_words import PLAIN, WAYS, figure, span, table
+
+FURTHER = ("onnxruntime", "nncf", "tifffile", "imagecodecs", "pillow", "opencv-python-headless")
+SHARE = 0.8  # of the network's own rate that files → scores should reach
+
+
+def write_page(results: Results, options: Namespace) -> None:
+    """Write speed.md and speed.svg beside speed.csv."""
+    subjects = [each for each in SUBJECTS if any(results.of("files to scores", each.name))]
+    files.write_text(options.out / "speed.md", "\n".join(_page(results, subjects)) + "\n")
+    draw(results, subjects, options.out / "speed.svg")
+
+
+def _page(results: Results, subjects: list[Subject]) -> Iterator[str]:
+    yield "# Scoring speed\n"
+    yield from _introduction(results, subjects)
+    for subject in subjects:
+        yield f"\n## {subject.words}\n"
+        yield from _network(results, subject)
+    for part in (stages, inside, arrangements, roofline):
+        yield from part(results, subjects)
+    yield from decoding(results)
+    yield from answers(results)
+    yield from starting(results, subjects)
+    yield from memory(results, subjects)
+    further = ", ".join(f"{part} {metadata.version(part)}" for part in FURTHER)
+    said = [results.note("machine", "", way) for way in ("processor", "versions")]
+    yield f"\n{'. '.join(said)}, {further}. Made by `{command()}`; every figure is in [speed.csv](speed.csv)."
+
+
+def _introduction(results: Results, subjects: list[Subject]) -> Iterator[str]:
+    first = subjects[0].name
+    rounds, ours = len(results.values("files to scores", first, "plain")), next(results.of("peak", way="float32")).cells
+    slow = {row.subject: row.cells for row in results.of("files to scores", way="plain")}
+    yield "From image files to a scores file, on two cores. Crops of 148 × 148 px with 12-bit values in 16-bit TIFF"
+    yield "files (made cells, each with noise of its own), in the page cache. All ways take turns, each time in a"
+    yield f"process of its own; median (lowest–highest) of {rounds} rounds.\n"
+    yield "- **PyTorch**: what people write. A Dataset that reads one file per item with tifffile, divides by the"
+    yield "  border's median, resizes and normalises with torchvision; a DataLoader; eager float32 in `inference_mode`,"
+    yield "  averaged over eight orientations where the bundle does so; a CSV. Batches of 8 and 32 with 0, 1 and 2"
+    yield "  workers were tried beforehand and the fastest taken. Timed with everything imported and the network"
+    yield f"  loaded, on the first files: {', '.join(f'{slow[each.name]:,} ({each.short})' for each in subjects)}."
+    yield "- **ONNX Runtime**: the same, with the bundle's exported network on two threads, in float32."
+    yield f"- **brightctc**: `predict` on all {ours:,} files, from its call to its return. Loading the runtime and the"
+    yield "  network (compiled at an earlier start) is included. It also outlines every cell and flags poor images,"
+    yield "  which the others don't.\n"
+    yield "![Cells a second, by way](speed.svg)"
+
+
+def _network(results: Results, subject: Subject) -> Iterator[str]:
+    name, rows = subject.name, []
+    plain = results.median("files to scores", name, "plain")
+    for way, words in WAYS.items():
+        whole, alone = (results.median(kind, name, way) for kind in ("files to scores", "network alone"))
+        if whole and alone and plain:
+            spans = [span(results.values(kind, name, way)) for kind in ("files to scores", "network alone")]
+            apart = "" if way == "plain" else figure(results.median("difference", name, way), 5)
+            rows.append([words, spans[0], f"{whole / plain:.2f}", spans[1], f"{whole / alone:.0%}", apart])
+    heads = ["files → scores, cells/s", "times PyTorch", "network alone, cells/s", "share of that", "scores differ by"]
+    yield table(["", *heads], rows)
+    best = (max(results.of("pilot", name, way), key=lambda row: row.value or 0) for way in PLAIN)
+    yield f"\nFastest settings: {'; '.join(f'{WAYS[row.way]} {row.note}' for row in best)}. Scores differ: the largest"
+    yield "difference to PyTorch's score of a cell.\n"
+    for way, times in subject.targets.items():
+        yield from _target(results, subject, way, times)
+    yield from _limit(results, subject)
+
+
+def _target(results: Results, subject: Subject, way: str, times: float) -> Iterator[str]:
+    kinds = (("files to scores", way), ("network alone", way), ("files to scores", "plain"))
+    whole, alone, plain = (results.median(kind, subject.name, of) for kind, of in kinds)
+    if whole and alone and plain:
+        yield f"- {WAYS[way]}: {whole / plain:.2f} times PyTorch (target {times:g}: {_met(whole, times * plain)}),"
+        yield f"  {whole / alone:.0%} of the network alone (target {SHARE:.0%}: {_met(whole, SHARE * alone)})."
+
+
+def _met(reached: float, wanted: float) -> str:
+    return "met" if reached >= wanted else "**missed**"
+
+
+def _limit(results: Results, subject: Subject) -> Iterator[str]:
+    """What keeps the fastest way from being faster."""
+    rates = {way: results.median("network alone", subject.name, way) or 0 for way in PRECISIONS}
+    way = max(rates, key=lambda way: rates[way])
+    kinds = ("depthwise convolutions", "of all, in float32")
+    depthwise, single = (results.median(f"operations, {way}", subject.name, kind) or 0 for kind in kinds)
+    reached = rates[way] / bound(results, subject, way)
+    yield f"- The fastest network, {WAYS[way]}, reaches {reached:.0%} of what dot products allow on this processor (see"
+    yield f"below). {depthwise:.0%} of its time goes into depthwise convolutions; {single:.0%} is computed in float32."

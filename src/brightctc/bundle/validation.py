@@ -1,0 +1,88 @@
+"""Validation cells as a bundle keeps them, and the threshold that is chosen on them alone."""
+
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from brightctc.bundle.processor import Precision
+from brightctc.metrics import Threshold, choose_threshold
+
+
+class Frozen(BaseModel):
+    """A part of `bundle.json`: never changed, no keys but its own, finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ValidationCells(Frozen):
+    """Logits and labels of the validation cells, sorted by logit, so that other thresholds can be derived.
+
+    No ids. donor: 0, 1, 2 … stand for the donors in order of first appearance, None where unknown.
+    samples: number of samples they came from (looks per sample), at least 1.
+    """
+
+    logit: tuple[float, ...]
+    positive: tuple[bool, ...]
+    donor: tuple[int | None, ...]
+    samples: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _one_of_each_per_cell(self) -> Self:
+        if not len(self.logit) == len(self.positive) == len(self.donor):
+            raise ValueError("logit, positive and donor differ in length")
+        return self
+
+    @classmethod
+    def of(cls, logit: Any, positive: Any, donor: Any, samples: int = 1) -> Self:
+        """From n logits, n booleans and n donor ids (or Nones), in any order."""
+        rows = sorted(zip(map(float, logit), map(bool, positive), donor, strict=True), key=lambda row: row[:2])
+        numbers: dict[str, int] = {}
+        for _, _, name in rows:
+            if name is not None:
+                numbers.setdefault(name, len(numbers))
+        return cls(
+            logit=tuple(row[0] for row in rows),
+            positive=tuple(row[1] for row in rows),
+            donor=tuple(None if row[2] is None else numbers[row[2]] for row in rows),
+            samples=samples,
+        )
+
+    @property
+    def donors(self) -> list[str | None]:
+        """The donor numbers as text, as `metrics.choose_threshold` takes them."""
+        return [None if number is None else str(number) for number in self.donor]
+
+    def line(self, policy: str) -> Threshold:
+        """The threshold that a policy gives on these cells. UserError for an unknown policy."""
+        positive = np.array(self.positive, dtype=bool)
+        return choose_threshold(np.array(self.logit), positive, policy, donors=self.donors, samples=self.samples)
+
+
+class BundleThreshold(Frozen):
+    """A cell is called positive where its logit is at least `logit`; `score` is the same level as a score.
+
+    policy: how it was chosen on validation cells (`f1`, `recall=0.95`, …). precision: of the network it was
+    chosen with; it holds for no other.
+    """
+
+    policy: str
+    logit: float
+    score: float
+    precision: Precision = "float32"
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def chosen(
+        cls, cells: ValidationCells, policy: str, temperature: float | None, precision: Precision = "float32"
+    ) -> Self:
+        """By a policy, on the logits that these cells have in a precision. UserError for an unknown policy."""
+        line = cells.line(policy)
+        score = float(score_of(np.array(line.logit), temperature))
+        return cls(policy=policy, logit=line.logit, score=score, precision=precision, warnings=line.warnings)
+
+
+def score_of(logit: np.ndarray, temperature: float | None) -> np.ndarray:
+    """Logits (any shape) → scores in [0, 1], float64: sigmoid(logit / temperature); NaN stays NaN."""
+    scaled = np.asarray(logit, dtype=np.float64) / (temperature or 1.0)
+    return 0.5 * (1.0 + np.tanh(0.5 * scaled))  # the sigmoid, without overflow
