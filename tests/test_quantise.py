@@ -45,26 +45,25 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | None], None]:
 
 
 def test_the_figures_are_those_worked_out_by_hand() -> None:
-    # float32: threshold 0 calls c d e f, of which d e f are positive and b is missed
-    before = ValidationCells.of(
-        [-3, -1, 1, 2, 3, 4], [False, True, False, True, True, True], ["A", "A", None, "B", "B", "B"]
-    )
+    # float32 at threshold 0 calls the fourth cell and the three positives after it, and misses the second
+    logit, positive = [-3, -1, -0.5, 1, 2, 3, 4], [False, True, False, False, True, True, True]
+    before = ValidationCells.of(logit, positive, ["A", "A", "A", None, "B", "B", "B"])
     threshold = BundleThreshold(policy="recall=1", logit=0.0, score=0.5)
-    # int8: recall=1 puts the line between a (-3) and c (-2): b c d e f are called, all four positives among them
-    found = guard.Tested.of(HOW, np.array([-3, 0.5, -2, 2, 3, 4]), before, threshold, None)
+    # int8 puts the line between the second (0.5) and the fourth (-2): above it are all positives and the third
+    found = guard.Tested.of(HOW, np.array([-3, 0.5, 0.6, -2, 2, 3, 4]), before, threshold, None)
     assert found.threshold.logit == -0.75
     assert found.threshold.precision == "int8"
     assert found.threshold.policy == "recall=1"
-    assert (found.calls_gained, found.calls_lost) == (1, 1)  # b and c
-    assert (found.cells, found.positives, found.donors) == (6, 4, 2)
+    assert (found.calls_gained, found.calls_lost) == (2, 1)
+    assert (found.cells, found.positives, found.donors) == (7, 4, 2)
     assert found.recall_change == pytest.approx(1 - 3 / 4)
-    assert found.f1_change == pytest.approx(1 - 6 / 8)
-    # float32 ranks f e d c b a: precision 1, 1, 1, 4/5 at the four positives; int8 ranks all four first
-    assert found.average_precision_change == pytest.approx(1 - (3 + 4 / 5) / 4)
+    assert found.f1_change == pytest.approx(8 / 9 - 6 / 8)
+    # positives rank 1, 2, 3 and 6 in float32, 1, 2, 3 and 5 in int8
+    assert found.average_precision_change == pytest.approx((3 + 4 / 5) / 4 - (3 + 4 / 6) / 4)
     sigmoid = lambda logit: 1 / (1 + np.exp(-logit))  # noqa: E731
     assert found.largest_difference == pytest.approx(sigmoid(1) - sigmoid(-2))
     assert not found.passed, "average precision changed, if for the better"
-    assert found.validation.logit == (-3, 0.5, -2, 2, 3, 4), "cell by cell as in float32"
+    assert found.validation.logit == (-3, 0.5, 0.6, -2, 2, 3, 4), "cell by cell as in float32"
     assert found.validation.positive == before.positive
 
 

@@ -166,15 +166,17 @@ def test_a_further_precision_leaves_the_others(result: ExportResult, cohort: Pat
 
 
 def test_calibrating_cells_are_of_both_classes_and_all_donors(
-    bundle: Path, cohort: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, cohort: Path, cells: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[pl.DataFrame] = []
     monkeypatch.setattr(calibrating, "MOST", 16)
     monkeypatch.setattr(calibrating, "_ready", lambda bundle, cohort, rows, *more: taken.append(rows))
-    calibrating.calibrating_cells(Bundle.read(bundle), Cohort.read(cohort))
+    for given in (cohort, changed(tmp_path / "reversed", cohort, cells.reverse())):
+        calibrating.calibrating_cells(Bundle.read(bundle), Cohort.read(given))
     counts = taken[0].group_by("donor_id", "label").len()
     assert counts.height == 8, "four donors, two classes"
     assert set(counts["len"]) == {2}
+    assert set(taken[0]["cell_id"]) == set(taken[1]["cell_id"]), "whatever the order of the rows"
 
 
 def test_where_a_class_is_short_the_other_fills_up(bundle: Path, cohort: Path, tmp_path: Path) -> None:

@@ -157,8 +157,6 @@ def _files(model: openvino.Model) -> Quantised:
 
     OpenVINO calls operations `Constant_16664`, by how many there were before in the process; here they get their place.
     """
-    for key in list(model.rt_info):
-        del model.rt_info[key]
     for place, operation in enumerate(model.get_ordered_ops()):
         if operation.get_type_name() not in ("Parameter", "Result"):
             operation.set_friendly_name(f"{operation.get_type_name()}_{place}")
