@@ -26,7 +26,7 @@ QUICK = {
     "pilot": 16,
     "rounds": 1,
     "seconds": 0.2,
-    "subjects": ["resnet50", "default-1"],
+    "subjects": ["default-1"],
 }
 
 

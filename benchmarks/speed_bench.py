@@ -75,8 +75,9 @@ class Bench:
         for kind, unit, task, given in once:
             self.do(kind, name, None, 0, partial(_of_each, kind, name, unit, task, bundle=bundle, **given))
         for way in self.precisions:
-            scores = self.work / "scores/one.csv"
-            run("speed_ours:scored", bundle=bundle, folder=self.one, scores=scores, precision=way)
+            if len(self.results.values("files to scores", name, way)) < self.options.rounds:
+                scores = self.work / "scores/one.csv"
+                run("speed_ours:scored", bundle=bundle, folder=self.one, scores=scores, precision=way)
 
     def pilot(self, subject: Subject, way: str) -> Rows:
         """Every batch size and number of workers of a plain way."""
