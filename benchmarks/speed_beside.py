@@ -35,7 +35,7 @@ def answers(results: Results) -> Iterator[str]:
         for kind in kinds
         if {reader for reader in readers if heard.get((kind, reader)) == "refuses"} == {"brightctc"}
     ]
-    yield f"\n{told}What brightctc alone refuses, of TIFF: {'; '.join(alone)}. The others take it for pixels."
+    yield f"\n{told}What brightctc alone refuses, of TIFF: {'; '.join(alone)}. The others return pixels."
 
 
 def starting(results: Results, subjects: list[Subject]) -> Iterator[str]:

@@ -98,5 +98,5 @@ def _limit(results: Results, subject: Subject) -> Iterator[str]:
     kinds = ("depthwise convolutions", "of all, in float32")
     depthwise, single = (results.median(f"operations, {way}", subject.name, kind) or 0 for kind in kinds)
     reached = rates[way] / bound(results, subject, way)
-    yield f"- The fastest network, {WAYS[way]}, reaches {reached:.0%} of what dot products allow on this processor (see"
-    yield f"below). {depthwise:.0%} of its time goes into depthwise convolutions; {single:.0%} is computed in float32."
+    yield f"- The fastest network, {WAYS[way]}, reaches {reached:.0%} of what dot products allow here (see below):"
+    yield f"  {depthwise:.0%} of its time goes into depthwise convolutions, {single:.0%} into what stays in float32."

@@ -16,7 +16,7 @@ from speed_results import Results
 from speed_words import PLAIN, WAYS, figure
 
 OURS, THEIRS, BOUND = "#0072B2", "#6E6E6E", "#D55E00"
-LIGHT, TEXT = 0.3, 0.2  # of the network alone; the room for a figure beside a bar
+LIGHT, TEXT = 0.3, 0.22  # of the network alone; the room for a figure beside a bar
 
 
 def draw(results: Results, subjects: list[Subject], path: Path) -> None:

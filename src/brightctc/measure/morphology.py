@@ -1,6 +1,6 @@
 """Operations on small images and masks that every measurement shares: thin over OpenCV, quick on small crops.
 
-OpenCV lets go of Python's lock while it computes, so cells can be measured by several threads at once.
+Cells are divided among processes, not threads: calls take microseconds, and handing on Python's lock takes as long.
 """
 
 from functools import lru_cache
