@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from brightctc import files
+from brightctc.bundle.processor import Precision, instructions
 
 BASE_PARTS = (
     "fastexcel", "imagecodecs", "matplotlib", "numpy", "opencv-python-headless", "openvino", "pillow", "polars",
@@ -197,15 +198,15 @@ def _openvino() -> list[Finding]:
         return [Finding(name, "FAIL", f"0 + 1 gave {answer[0]}", fix)]
     return [
         _passed(name, "compiles and runs a network"),
-        _passed("bfloat16", _instructions("BF16" in abilities, ("avx512_bf16", "amx_bf16"))),
-        _passed("INT8", _instructions("INT8" in abilities, ("avx512_vnni", "avx_vnni", "amx_int8"))),
+        _passed("bfloat16", _instructions("BF16" in abilities, "bfloat16")),
+        _passed("INT8", _instructions("INT8" in abilities, "int8")),
     ]
 
 
-def _instructions(able: bool, flags: tuple[str, ...]) -> str:
-    present = set(flags) & set(_cpuinfo("flags").split())
-    if present:
-        return f"fast ({', '.join(sorted(present))})"
+def _instructions(able: bool, precision: Precision) -> str:
+    best = instructions(precision)
+    if best is not None:
+        return f"fast ({best})"
     return "works, without instructions of its own" if able else "not on this processor; float32 is used"
 
 

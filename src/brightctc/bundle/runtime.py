@@ -1,6 +1,5 @@
 """The network at work: OpenVINO on the processor, in batches of one fixed size, a stream of work a core."""
 
-import os
 import sys
 import threading
 from concurrent.futures import Future
@@ -11,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from brightctc.bundle.processor import Precision
+from brightctc.engine import cores
 from brightctc.errors import UserError
 
 # OpenVINO announces its import to a server, and writes a client id into the home folder, where the package
@@ -91,8 +91,7 @@ class Session:
         Raises UserError where the network can't be read or does not have the promised outputs.
         """
         self.shape = shape
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        streams = threads or cores
+        streams = threads or cores()
         options = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "NUM_STREAMS": streams,

@@ -18,7 +18,7 @@ from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 from brightctc.evaluate.groups import groups_table
 from brightctc.evaluate.picture import draw_picture
 from brightctc.evaluate.record import metrics_record
-from brightctc.predict.table import Verdicts, scores_table, write_table
+from brightctc.predict.table import Verdicts, joined, scores_table, write_table
 
 Progress = Callable[..., None]
 
@@ -99,4 +99,4 @@ def _analysis(bundle: Bundle) -> str:
 def _verdicts(evaluation: Evaluation) -> Verdicts:
     cells = evaluation.cells
     logit = cells.logit.astype(np.float32)
-    return Verdicts(logit=logit, score=cells.score, called=cells.called, flags=cells.flags, error=cells.error)
+    return Verdicts(logit=logit, score=cells.score, called=cells.called, flags=joined(cells.flags), error=cells.error)

@@ -1,5 +1,6 @@
 """The cells of an input, some hundreds at a time: what travels to whoever scores them, here or on another machine."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class Block(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(ABC):
     """The cells to score, in the order of the scores.
 
     root: what the column `bright_field` is relative to. cells: how many. channels: those that the bundle takes and the
@@ -70,9 +71,9 @@ class Source:
     identity: str
     warnings: tuple[str, ...]
 
+    @abstractmethod
     def blocks(self, start: int) -> Iterator[Block]:
         """The cells from `start` on."""
-        raise NotImplementedError
 
 
 def of_files(

@@ -8,7 +8,6 @@ import polars as pl
 from polars import selectors
 
 from brightctc.bundle import Bundle
-from brightctc.measure.table import FLAG_SEPARATOR
 from brightctc.predict.calling import CallRule
 from brightctc.predict.ranking import write_ranks
 from brightctc.predict.table import ScoresWriter, Verdicts, scores_table
@@ -54,6 +53,6 @@ def _verdicts(piece: pl.DataFrame, bundle: Bundle, rule: CallRule, rank: np.ndar
         logit=logit,
         score=bundle.score(logit),
         called=rule.called(logit, rank),
-        flags=[tuple(names.split(FLAG_SEPARATOR)) if names else () for names in piece["flags"]],
+        flags=piece["flags"].to_list(),
         error=piece["error"].to_list(),
     )

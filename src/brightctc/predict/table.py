@@ -1,5 +1,6 @@
 """The scores: a table with one row per input cell, in input order, and the JSON beside it."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,13 +25,14 @@ class Verdicts:
     """What was found of n cells, in input order.
 
     logit: float32 (n,), score: float64 (n,), both NaN where there is none. called: bool (n,), called positive.
+    flags: as `joined` writes them. error: in words; None where all went well.
     """
 
     logit: np.ndarray
     score: np.ndarray
     called: np.ndarray
-    flags: list[tuple[str, ...]]
-    error: list[str | None]
+    flags: Sequence[str | None]
+    error: Sequence[str | None]
 
 
 def meta_path(scores: Path) -> Path:
@@ -66,12 +68,17 @@ def scores_table(
         "score": pl.Series(verdicts.score, dtype=pl.Float64, nan_to_null=True),
         "call": call.set(pl.Series(missing), None),
         "rank": pl.Series(rank, dtype=pl.Int64).set(pl.Series(missing), None),
-        "flags": pl.Series([FLAG_SEPARATOR.join(names) or None for names in verdicts.flags], dtype=pl.String),
+        "flags": pl.Series(verdicts.flags, dtype=pl.String),
         "error": pl.Series(verdicts.error, dtype=pl.String),
     }
     given = as_given(cells)
     table = given.with_columns(series.alias(name) for name, series in made.items())
     return table.select(*COLUMNS, *(name for name in given.columns if name not in COLUMNS))
+
+
+def joined(flags: Iterable[tuple[str, ...]]) -> list[str | None]:
+    """The names of each cell's flags as one text; None where it has none."""
+    return [FLAG_SEPARATOR.join(names) or None for names in flags]
 
 
 def as_given(cells: pl.DataFrame) -> pl.DataFrame:

@@ -18,9 +18,8 @@ import polars as pl
 from brightctc import files
 from brightctc.bundle.sample_measures import figures
 from brightctc.errors import UserError
-from brightctc.measure.table import FLAG_SEPARATOR
 from brightctc.predict.scoring import Chunk
-from brightctc.predict.table import as_given
+from brightctc.predict.table import as_given, joined
 
 FORMAT_VERSION = 1
 PIECE = 1024
@@ -174,7 +173,7 @@ def _rows(left: pl.DataFrame | None, chunks: Sequence[Chunk]) -> pl.DataFrame:
     )
     rows = as_given(pl.concat(cells)).with_columns(
         pl.Series(LOGIT, np.concatenate([chunk.logit for chunk in chunks]), pl.Float32),
-        pl.Series("flags", [FLAG_SEPARATOR.join(row) or None for chunk in chunks for row in chunk.flags], pl.String),
+        pl.Series("flags", joined(names for chunk in chunks for names in chunk.flags), pl.String),
         pl.Series("error", [words for chunk in chunks for words in chunk.error], pl.String),
         pl.Series(PIXEL_SIZE, [size for chunk in chunks for size in chunk.pixel_sizes], pl.Float64),
         pl.Series(DTYPE, [None if crop is None else crop.dtype for crop in crops], pl.String),
