@@ -20,7 +20,7 @@ from brightctc import Bundle, predict
 from brightctc.bundle import CropMeasures
 from brightctc.bundle.folder import INT8, MODEL
 from brightctc.bundle.processor import Precision
-from brightctc.bundle.runtime import openvino  # the import that keeps OpenVINO from reporting itself
+from brightctc.bundle.runtime import hint, openvino  # the import that keeps OpenVINO from reporting itself
 from brightctc.cohort import find_images, read_image
 from speed_tasks import peak, per_second
 
@@ -139,8 +139,7 @@ def _compiled(bundle: str, precision: Precision, batch: int, streams: int, **mor
     network = openvino.Core().read_model(model=model.bytes_of(first), weights=content)
     shape = [batch, *model.shape]
     network.reshape(shape)
-    hint = "bf16" if precision == "bfloat16" else "f32"
-    options = {"INFERENCE_PRECISION_HINT": hint, "NUM_STREAMS": streams, **more}
+    options = {"INFERENCE_PRECISION_HINT": hint(precision), "NUM_STREAMS": streams, **more}
     return openvino.Core().compile_model(network, "CPU", options), shape
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from brightctc.bundle.processor import Precision
+from brightctc.bundle.processor import Precision, unquantised
 from brightctc.engine import cores
 from brightctc.errors import UserError
 
@@ -24,7 +24,8 @@ BATCH = 8
 core, 8 is as fast as 16 and 32 (benchmarks/speed.py tries them)."""
 OUTPUTS = ("logit", "embedding", "activation_map")
 _QUEUED = 2  # batches a stream: one at work, one waiting, so that no core waits for Python
-_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # of int8: what is not quantised
+
+_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 
 Network = bytes | tuple[bytes, bytes]  # ONNX; or OpenVINO's own two files, .xml and .bin
 
@@ -93,7 +94,7 @@ class Session:
         self.shape = shape
         streams = threads or cores()
         options = {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_PRECISION_HINT": hint(precision),
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": streams,
         }
@@ -133,6 +134,11 @@ class Session:
         future, cells, _ = begun  # the third is what the request reads from: held until here
         # copied: the request writes the next batch into the same memory
         future.set_result(Outputs(*(request.get_tensor(name).data[:cells].copy() for name in self._outputs)))
+
+
+def hint(precision: Precision) -> str:
+    """OpenVINO's name of the arithmetic for a precision; of INT8, for the layers that are not quantised."""
+    return _HINTS[unquantised() if precision == "int8" else precision]
 
 
 def run_all(scorer: Scorer, inputs: np.ndarray) -> Outputs:

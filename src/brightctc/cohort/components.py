@@ -1,8 +1,7 @@
 """What hangs together by pairs, directly or through others."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 
 def components(pairs: np.ndarray, count: int) -> np.ndarray:
@@ -11,7 +10,7 @@ def components(pairs: np.ndarray, count: int) -> np.ndarray:
     pairs: int (k, 2), which two things belong together; a thing without a pair is a component of its own.
     """
     first, second = pairs.reshape(-1, 2).T
-    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
-    _, found = connected_components(links, directed=False)
+    links = scipy.sparse.coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
+    _, found = scipy.sparse.csgraph.connected_components(links, directed=False)
     _, start, inverse = np.unique(found, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(start))[inverse]

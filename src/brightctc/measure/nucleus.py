@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.filters import threshold_otsu
+import skimage
 
 from brightctc.measure.background import ring_of
 from brightctc.measure.morphology import box_of, filled, grown, labelled, smoothed
@@ -50,7 +50,7 @@ def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
     highest = float(smooth[place].max())
     if highest <= _NOISE * median_and_spread(smooth.take(ring))[1] or np.ptp(smooth[place]) == 0:
         return nothing
-    core = place & (smooth > threshold_otsu(smooth[place]))
+    core = place & (smooth > skimage.filters.threshold_otsu(smooth[place]))
     around = place & ~grown(core, 3)
     haze = float(np.median(smooth[around])) if around.any() else 0.0
     labels, areas = labelled(place & (smooth > haze + _EDGE * (float(np.median(smooth[core])) - haze)))

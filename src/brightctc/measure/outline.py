@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from skimage.segmentation import watershed
+import skimage
 
 from brightctc.measure.background import Background
 from brightctc.measure.morphology import (
@@ -184,7 +184,7 @@ def bodies(smooth: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, int]:
             markers, count = np.where(kept, np.cumsum(kept), 0)[labels], int(kept.sum())
     if count == 1:
         return markers, count
-    return watershed(-depth, markers, mask=mask).astype(np.int32), count
+    return skimage.segmentation.watershed(-depth, markers, mask=mask).astype(np.int32), count
 
 
 def _may_fall_apart(depth: np.ndarray) -> bool:

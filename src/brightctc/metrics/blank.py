@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brightctc.metrics.ends import LEVEL
 from brightctc.metrics.exact import cells_needed, clopper_pearson, poisson_interval, poisson_upper_bound
@@ -129,11 +129,11 @@ def _limit(mean: float, spread: float) -> int:
     return max(int(distribution.ppf(LEVEL, *of)) for distribution, of in found) if mean else 0
 
 
-def _false_calls(mean: float, spread: float) -> tuple[stats.rv_discrete, tuple[float, ...]]:
+def _false_calls(mean: float, spread: float) -> tuple["scipy.stats.rv_discrete", tuple[float, ...]]:
     """Their distribution in a sample: Poisson, or negative binomial with variance spread × mean where spread > 1."""
     if spread <= 1:
-        return stats.poisson, (mean,)
-    return stats.nbinom, (mean / (spread - 1), 1 / spread)
+        return scipy.stats.poisson, (mean,)
+    return scipy.stats.nbinom, (mean / (spread - 1), 1 / spread)
 
 
 def _dispersion(found: np.ndarray, cells: np.ndarray) -> tuple[float | None, float | None]:
@@ -161,7 +161,7 @@ def _fewest(recall: float, limit: int, mean: float, spread: float) -> int | None
     chance = distribution.pmf(few, *of) if mean else (few == 0).astype(np.float64)
 
     def missed(k: int) -> float:
-        return float((chance * stats.binom.cdf(limit - few, k, recall)).sum())
+        return float((chance * scipy.stats.binom.cdf(limit - few, k, recall)).sum())
 
     high = 1
     while missed(high) > 1 - LEVEL:

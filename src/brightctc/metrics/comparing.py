@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brightctc.metrics.ends import Interval
 from brightctc.metrics.figures import Scored
@@ -124,7 +124,7 @@ def _p_of(found: Difference) -> float:
     spread = float(np.std(drawn)) * math.sqrt(found.units / (found.units - 1))
     if not spread:
         return 1.0  # no difference at all: `interval` has none where a constant difference isn't 0
-    return max(least, 2 * float(stats.t.sf(abs(found.value) / spread, found.units - 1)))
+    return max(least, 2 * float(scipy.stats.t.sf(abs(found.value) / spread, found.units - 1)))
 
 
 def _permuted(samples: tuple[np.ndarray, ...], kind: str) -> float:
@@ -133,7 +133,7 @@ def _permuted(samples: tuple[np.ndarray, ...], kind: str) -> float:
         return means[0] - means[1] if len(means) > 1 else means[0]
 
     rng = np.random.default_rng(0)
-    found = stats.permutation_test(
+    found = scipy.stats.permutation_test(
         samples, statistic, permutation_type=kind, vectorized=True, n_resamples=_PERMUTATIONS, batch=2_000, rng=rng
     )
     return float(found.pvalue)
@@ -145,7 +145,7 @@ def _welch(one: np.ndarray, other: np.ndarray) -> float | None:
     if not errors.sum():
         return None
     freedom = errors.sum() ** 2 / (errors**2 / np.array([one.size - 1, other.size - 1])).sum()
-    return 2 * float(stats.t.sf(abs(one.mean() - other.mean()) / math.sqrt(errors.sum()), freedom))
+    return 2 * float(scipy.stats.t.sf(abs(one.mean() - other.mean()) / math.sqrt(errors.sum()), freedom))
 
 
 def _told(test: str, p: float | None, least: float | None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 LEVEL = 0.95
 FURTHEST = 2.5  # times a plain t interval's half: on the logit scale 0.98 ± 0.04 would reach down to 0.25
@@ -85,7 +85,7 @@ def stretch(units: float) -> float:
 
     units: > 1, not necessarily whole (an effective number); 2.82 for 6, 2.15 for 20.
     """
-    return float(special.stdtrit(units - 1, (1 + LEVEL) / 2)) * math.sqrt(units / (units - 1))
+    return float(scipy.special.stdtrit(units - 1, (1 + LEVEL) / 2)) * math.sqrt(units / (units - 1))
 
 
 def share_ends(value: float, drawn: np.ndarray, units: float, scale: Scale = SHARE) -> Ends:

@@ -2,7 +2,7 @@
 
 import math
 
-from scipy import stats
+import scipy
 
 
 def clopper_pearson(count: int, total: int, level: float = 0.95) -> tuple[float, float]:
@@ -13,8 +13,8 @@ def clopper_pearson(count: int, total: int, level: float = 0.95) -> tuple[float,
     if not 0 <= count <= total:
         raise ValueError(f"count {count} is not within 0 and {total}")
     tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(stats.beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
+    low = float(scipy.stats.beta.ppf(tail, count, total - count + 1)) if count else 0.0
+    high = float(scipy.stats.beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
     return low, high
 
 
@@ -22,7 +22,7 @@ def upper_bound_of_share(count: int, total: int, level: float = 0.95) -> float:
     """One-sided exact upper bound of a share; with count 0: 1 − (1 − level)^(1/total) ≈ 3/total at 95 %."""
     if not 0 <= count <= total:
         raise ValueError(f"count {count} is not within 0 and {total}")
-    return float(stats.beta.ppf(level, count + 1, total - count)) if count < total else 1.0
+    return float(scipy.stats.beta.ppf(level, count + 1, total - count)) if count < total else 1.0
 
 
 def rule_of_three(total: int) -> float:
@@ -33,13 +33,13 @@ def rule_of_three(total: int) -> float:
 def poisson_interval(count: float, level: float = 0.95) -> tuple[float, float]:
     """Exact (Garwood 1936) interval of a Poisson mean, from one count ≥ 0; for quasi-Poisson it need not be whole."""
     tail = (1 - level) / 2
-    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
-    return low, float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
+    low = float(scipy.stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
+    return low, float(scipy.stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
 
 
 def poisson_upper_bound(count: float, level: float = 0.95) -> float:
     """One-sided exact upper bound of a Poisson mean; 0 seen is compatible with up to 3.0 at 95 %."""
-    return float(stats.chi2.ppf(level, 2 * count + 2)) / 2
+    return float(scipy.stats.chi2.ppf(level, 2 * count + 2)) / 2
 
 
 def cells_needed(share: float, level: float = 0.95) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from brightctc.metrics.ends import LEVEL, Interval
 
@@ -47,7 +47,7 @@ def linearity(expected: Sequence[float], measured: Sequence[float]) -> Linearity
     line = inverse @ design.T @ (weight * y)
     missed = float((weight * (y - design @ line) ** 2).sum())
     errors = np.sqrt(np.diag(inverse) * missed / (x.size - 2))
-    reach = errors * float(stats.t.ppf((1 + LEVEL) / 2, x.size - 2))
+    reach = errors * float(scipy.stats.t.ppf((1 + LEVEL) / 2, x.size - 2))
     intercept, slope = (Interval(float(b), float(b - r), float(b + r)) for b, r in zip(line, reach, strict=True))
     about_mean = float((weight * (y - np.average(y, weights=weight)) ** 2).sum())
     told = 1 - missed / about_mean if np.ptp(y) else None
@@ -63,4 +63,4 @@ def _lack_of_fit(y: np.ndarray, weight: np.ndarray, level: np.ndarray, missed: f
     if not replicates or not pure:
         return None
     ratio = max(missed - pure, 0.0) / (levels - 2) / (pure / replicates)
-    return float(stats.f.sf(ratio, levels - 2, replicates))
+    return float(scipy.stats.f.sf(ratio, levels - 2, replicates))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+import scipy
 
 from brightctc.metrics.ends import LEVEL, Interval
 from brightctc.metrics.exact import cells_needed
@@ -82,7 +82,7 @@ def positives_needed(recall: float, half_width: float, effect: float = 1.0) -> i
     """
     if not 0 <= recall <= 1 or not 0 < half_width < 1 or effect <= 0:
         raise ValueError(f"recall {recall}, half_width {half_width} or effect {effect} is out of range")
-    z = float(stats.norm.ppf((1 + LEVEL) / 2))
+    z = float(scipy.stats.norm.ppf((1 + LEVEL) / 2))
     by_width = recall * (1 - recall) * (z / half_width) ** 2
     return math.ceil(effect * max(by_width, cells_needed(half_width, LEVEL)) - 1e-9)
 
@@ -101,7 +101,7 @@ def learning_curve(cells: Sequence[int], values: Sequence[float]) -> LearningCur
     means = np.bincount(where, weights=values) / np.bincount(where)
     scaled = sizes / sizes[0]  # b is sought at the smallest size, where it is of the order of the values
     fits = [
-        optimize.least_squares(
+        scipy.optimize.least_squares(
             lambda x: x[0] - x[1] * scaled ** -x[2] - means,
             (min(max(means[-1], 0.01), 0.99), min(max(means[-1] - means[0], 0.01), 0.99), start),
             bounds=([0, 0, 0.1], [1, 1, 2]),

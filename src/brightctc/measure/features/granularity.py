@@ -3,15 +3,16 @@
 The granular spectrum of CellProfiler (Carpenter 2006) on the cell alone, for bright and for dark grains.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
-from skimage.morphology import disk
+import skimage
 
 from brightctc.measure.features.feature import Cell, Feature
 from brightctc.measure.morphology import box_of
 
 RADII = (1, 2, 3, 5)  # px
-_DISCS = {radius: np.asarray(disk(radius)) for radius in RADII}
 
 FEATURES = tuple(
     Feature(
@@ -39,9 +40,14 @@ def measure(cell: Cell) -> dict[str, float]:
     for kind, change in (("bright", cv2.MORPH_OPEN), ("dark", cv2.MORPH_CLOSE)):
         former = inside.mean()
         for radius in RADII:
-            disc = _DISCS[radius]
+            disc = _disc(radius)
             changed = cv2.morphologyEx(image, change, disc, borderType=cv2.BORDER_CONSTANT, borderValue=beyond)
             level = changed[mask].mean(dtype=np.float64)
             found[f"granularity_{kind}_{radius}px"] = float(abs(level - former) / (high - low))
             former = level
     return found
+
+
+@cache
+def _disc(radius: int) -> np.ndarray:
+    return np.asarray(skimage.morphology.disk(radius))

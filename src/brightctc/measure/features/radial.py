@@ -1,7 +1,7 @@
 """From the middle to the edge: four rings of equal relative depth, and departures from symmetry."""
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from brightctc.measure.features.feature import Cell, Feature
 
@@ -45,7 +45,7 @@ def _symmetry(cell: Cell) -> dict[str, float]:
     reach = int(np.ceil(np.sqrt(((np.argwhere(cell.mask) - middle) ** 2).sum(axis=1).max())))
     grid = np.arange(-reach, reach + 1, dtype=np.float64)
     y, x = np.meshgrid(grid, grid, indexing="ij")
-    square = ndimage.map_coordinates(values, (y + middle[0], x + middle[1]), order=1)
+    square = scipy.ndimage.map_coordinates(values, (y + middle[0], x + middle[1]), order=1)
     strength = np.abs(square)
     total = float(strength.sum())
     names = ["asymmetry_half_turn", "asymmetry_quarter_turn", *(f"harmonic_{order}" for order in HARMONICS)]

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
-from skimage.measure import perimeter_crofton
+import scipy
+import skimage
 
 from brightctc.measure.features.feature import Cell, Feature
 
@@ -68,13 +67,13 @@ def shape_of(mask: np.ndarray) -> Shape:
     inner[[0, -1]], inner[:, [0, -1]] = False, False
     rim = np.argwhere(mask & ~inner)
     corners = np.concatenate([rim + step for step in ((0.5, 0), (-0.5, 0), (0, 0.5), (0, -0.5))])
-    hull = ConvexHull(corners)
+    hull = scipy.spatial.ConvexHull(corners)
     return Shape(
         area=float(len(points)),
         length=float(major),
         width=float(minor),
-        feret=float(pdist(corners[hull.vertices]).max()),
-        perimeter=float(perimeter_crofton(np.pad(mask, 1), directions=4)),
+        feret=float(scipy.spatial.distance.pdist(corners[hull.vertices]).max()),
+        perimeter=float(skimage.measure.perimeter_crofton(np.pad(mask, 1), directions=4)),
         hull_area=float(hull.volume),
         middle=(float(middle[0]), float(middle[1])),
     )

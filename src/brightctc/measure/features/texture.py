@@ -1,7 +1,7 @@
 """Texture: grey-level co-occurrence (Haralick 1973) and local binary patterns (Ojala 2002)."""
 
 import numpy as np
-from skimage.feature import graycomatrix, local_binary_pattern
+import skimage
 
 from brightctc.measure.features.feature import Cell, Feature
 
@@ -57,7 +57,8 @@ def cooccurrence(image: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     spread = values.std() or 1.0
     scaled = (image - values.mean()) / (2 * _REACH * spread) + 0.5
     levels = np.where(mask, 1 + np.clip((scaled * LEVELS).astype(int), 0, LEVELS - 1), 0).astype(np.uint8)
-    pairs = graycomatrix(levels, DISTANCES, _ANGLES, LEVELS + 1, symmetric=True)[1:, 1:].sum(axis=3, dtype=np.float64)
+    counts = skimage.feature.graycomatrix(levels, DISTANCES, _ANGLES, LEVELS + 1, symmetric=True)
+    pairs = counts[1:, 1:].sum(axis=3, dtype=np.float64)
     found = {}
     for index, distance in enumerate(DISTANCES):
         for name, value in _haralick(pairs[:, :, index]).items():
@@ -90,7 +91,7 @@ def _patterns(cell: Cell) -> dict[str, float]:
     """Shares of the uniform patterns among the cell's pixels, on the smoothed departure."""
     # in 32-bit float steps of one tenth of a per mille: neighbours that differ by rounding alone are equal
     steps = np.round(cell.smooth * 10_000).astype(np.int32)
-    codes = local_binary_pattern(steps, _POINTS, _RADIUS, method="uniform")[cell.mask].astype(int)
+    codes = skimage.feature.local_binary_pattern(steps, _POINTS, _RADIUS, method="uniform")[cell.mask].astype(int)
     shares = np.bincount(codes, minlength=_POINTS + 2) / len(codes)
     names = [f"texture_lbp_{index}" for index in range(_POINTS + 1)] + ["texture_lbp_mixed"]
     return dict(zip(names, map(float, shares), strict=True))
