@@ -1,7 +1,10 @@
 """Tasks run in order, in one process or several, and end cleanly."""
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +73,26 @@ def test_a_map_that_is_left_early_ends_its_processes() -> None:
 
 def test_no_tasks_no_results() -> None:
     assert list(engine.mapped(squared, [])) == list(engine.mapped(squared, [], 2)) == []
+
+
+SCRIPT = """
+from brightctc import engine
+print("begun")
+print(*engine.mapped(abs, [-1, -2, -3], workers=2))
+"""
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["a file", "typed in"])
+def test_a_script_is_not_run_again_in_its_workers(tmp_path: Path, typed: bool) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable] if typed else [sys.executable, str(script)]
+    done = subprocess.run(command, input=SCRIPT if typed else "", capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("begun\n1 2 3\n", "")
+
+
+def test_what_runs_here_knows_its_script_again_afterwards() -> None:
+    main = sys.modules["__main__"]
+    before = {name: vars(main).get(name) for name in ("__file__", "__spec__")}
+    assert list(engine.mapped(abs, [-1], workers=1)) == list(engine.mapped(abs, [-1], workers=2)) == [1]
+    assert {name: vars(main).get(name) for name in before} == before

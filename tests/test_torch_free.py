@@ -50,6 +50,12 @@ def test_nothing_outside_its_rooms_imports_torch() -> None:
     run([sys.executable, "-c", IMPORT_ALL, *OF_TRAINING])
 
 
+def test_scoring_begins_without_slow_packages() -> None:
+    slow = ("scipy.stats", "scipy.ndimage", "scipy.sparse", "skimage.segmentation", "sklearn", "matplotlib", "pyarrow")
+    code = "import sys, brightctc.predict, brightctc.cli.predict; print(*sys.modules.keys() & sys.argv[1:])"
+    assert run([sys.executable, "-c", code, *slow]).split() == []
+
+
 @pytest.fixture(scope="module")
 def without_torch(tmp_path_factory: pytest.TempPathFactory, need: Callable[[object, str], None]) -> Path:
     """The folder of programs of a fresh environment with the base install."""

@@ -22,8 +22,9 @@ from tiny_bundle import tiny_logit, tiny_network
 # --- the processor
 
 
+@pytest.mark.parametrize("many", [10**9, 1], ids=["threads", "processes"])
 def test_no_socket_opens_torch_is_not_loaded_and_the_home_folder_holds_a_cache_alone(
-    export: Export, bundle: Path, tmp_path: Path
+    export: Export, bundle: Path, tmp_path: Path, many: int
 ) -> None:
     (tmp_path / "home").mkdir()
     code = """
@@ -31,8 +32,9 @@ import sys, time
 opened = []
 sys.addaudithook(lambda event, _: opened.append(event) if event.startswith(("socket.", "subprocess.")) else None)
 from pathlib import Path
-from brightctc.predict import predict
-predict(*map(Path, sys.argv[1:4]))
+from brightctc.predict import predict, preparers
+preparers.MANY = int(sys.argv[4])
+predict(*map(Path, sys.argv[1:4]), workers=2)
 time.sleep(0.2)
 assert "torch" not in sys.modules and "nncf" not in sys.modules
 sys.exit(f"opened: {opened}" if opened else 0)
@@ -41,7 +43,7 @@ sys.exit(f"opened: {opened}" if opened else 0)
     environment = {key: value for key, value in os.environ.items() if key not in kept}
     environment["HOME"] = str(tmp_path / "home")
     cohort, scores = as_cohort(export, tmp_path / "cohort"), tmp_path / "scores.parquet"
-    command = [sys.executable, "-c", code, str(bundle), str(cohort), str(scores)]
+    command = [sys.executable, "-c", code, str(bundle), str(cohort), str(scores), str(many)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     left = {path.relative_to(tmp_path / "home").parts[:3] for path in (tmp_path / "home").rglob("*") if path.is_file()}

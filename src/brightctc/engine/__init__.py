@@ -5,8 +5,8 @@
 task's own.
 """
 
-from brightctc.engine.local import cores, mapped
+from brightctc.engine.local import cores, mapped, processes
 from brightctc.engine.outcome import Outcome, Progress, Report
 from brightctc.engine.runs import Engine, outcomes
 
-__all__ = ["Engine", "Outcome", "Progress", "Report", "cores", "mapped", "outcomes"]
+__all__ = ["Engine", "Outcome", "Progress", "Report", "cores", "mapped", "outcomes", "processes"]

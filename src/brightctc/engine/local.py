@@ -1,16 +1,16 @@
 """Many short tasks in this machine's processes: in order, with bounded memory; one error ends them all."""
 
-import multiprocessing
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
+from brightctc.engine.spawning import SPAWN, ignore_interrupts
 from brightctc.engine.watch import end_with_the_first_process
 from brightctc.errors import UserError
 
@@ -41,17 +41,15 @@ def mapped(function: Callable[[Task], Result], tasks: Sequence[Task], workers: i
     yield from map(function, left) if workers == 1 else _in_processes(function, left, workers)
 
 
-def _in_processes(function: Callable[[Task], Result], tasks: Iterator[Task], workers: int) -> Iterator[Result]:
-    # never by fork: a copy of a process that has threads (polars, BLAS) can hang
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
-    ahead: deque[Future[Result]] = deque()
+@contextmanager
+def processes(workers: int) -> Iterator[Executor]:
+    """So many processes of this machine, each with one thread for arithmetic; they start as tasks come.
+
+    In the `with` block, a worker that dies is a UserError.
+    """
+    pool = ProcessPoolExecutor(workers, mp_context=SPAWN, initializer=_begin)
     try:
-        ahead.extend(pool.submit(function, task) for task in islice(tasks, _AHEAD * workers))
-        while ahead:
-            result = ahead.popleft().result()
-            ahead.extend(pool.submit(function, task) for task in islice(tasks, 1))
-            yield result
+        yield pool
     except BrokenProcessPool:
         raise UserError(
             "a worker process ended before its work was done", "this machine", "free some memory and run it again"
@@ -60,10 +58,20 @@ def _in_processes(function: Callable[[Task], Result], tasks: Iterator[Task], wor
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _in_processes(function: Callable[[Task], Result], tasks: Iterator[Task], workers: int) -> Iterator[Result]:
+    ahead: deque[Future[Result]] = deque()
+    with processes(workers) as pool:
+        ahead.extend(pool.submit(function, task) for task in islice(tasks, _AHEAD * workers))
+        while ahead:
+            result = ahead.popleft().result()
+            ahead.extend(pool.submit(function, task) for task in islice(tasks, 1))
+            yield result
+
+
 def _begin() -> None:
     """A worker's arithmetic uses one thread, as many workers as cores are at it; Ctrl-C is for the first process."""
     from threadpoolctl import threadpool_limits
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_interrupts()
     end_with_the_first_process()
     threadpool_limits(1)

@@ -1,19 +1,17 @@
 """Processes that stay, each given one task at a time; one that dies loses its task alone and is replaced."""
 
 import atexit
-import multiprocessing
 import pickle
 import select
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from brightctc.engine.outcome import Outcome, Packed, Progress, Report, Result, Task, attempt, lost, unpacked
+from brightctc.engine.spawning import SPAWN, ignore_interrupts
 from brightctc.engine.variables import environment, of_threads
 from brightctc.engine.watch import end_with_the_first_process
 from brightctc.errors import UserError
@@ -45,15 +43,13 @@ class _Worker:
     """A process as the first process sees it, and the task it is at."""
 
     def __init__(self, work: bytes, threads: int):
-        # never by fork: a copy of a process that has threads (polars, BLAS) can hang
-        context = multiprocessing.get_context("spawn")
         self.index, self.since, self._threads = -1, 0.0, threads
-        self.connection, self._theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(self._theirs, work, threads), name="brightctc worker")
+        self.connection, self._theirs = SPAWN.Pipe()
+        self.process = SPAWN.Process(target=_serve, args=(self._theirs, work, threads), name="brightctc worker")
 
     def start(self) -> None:
         """Start the process; until then nothing has to be ended."""
-        with environment(of_threads(self._threads)), _without_interrupts():
+        with environment(of_threads(self._threads)):
             self.process.start()
         self._theirs.close()  # so that the end of the process is the end of the pipe
 
@@ -149,21 +145,9 @@ class _Crew:
         self._busy[worker.connection] = worker
 
 
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """What is started here begins its life with Ctrl-C held back; one that comes meanwhile is kept for this process."""
-    resource_tracker.ensure_running()  # by Process.start, it would let Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _serve(connection: Connection, work: bytes, threads: int) -> None:
     """A worker's life: tasks, until the first process closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first process, which ends this one
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    ignore_interrupts()
     end_with_the_first_process()
     function, lock = Packed(work), threading.Lock()
     with suppress(EOFError, OSError):

@@ -73,7 +73,7 @@ def predict(
     device: `cpu`, `cuda`; `auto` takes an NVIDIA GPU where ONNX Runtime finds one.
     engine, address: `local`; `ray` scores on a Ray cluster, or on a Ray of this machine; see `engine.outcomes`.
     threads: cores that the network takes; None: all. With `ray`: of each worker, one where not given.
-    workers: threads that read and prepare images. A score depends on neither.
+    workers: how many read and prepare images; for many cells, processes. A score depends on neither.
     resume: go on with a scoring that was stopped; what was scored is kept in SCORES.partial/ until all is.
 
     Raises UserError for what the user can fix. An image that can't be read is a row with its error.
@@ -132,7 +132,8 @@ def _chunks(bundle: Bundle, given: Source, start: int, means: _Means) -> Iterato
         from brightctc.predict.ray import score_on_ray  # here, as Ray is an extra
 
         return score_on_ray(bundle, blocks, threads=threads or 1, device=means.device, address=means.address)
-    return score_blocks(bundle, blocks, network(bundle, means.device, threads), workers=means.workers or threads)
+    scorer, left = network(bundle, means.device, threads), given.cells - start
+    return score_blocks(bundle, blocks, scorer, cells=left, workers=means.workers or threads)
 
 
 def _score(work: Work, chunks: Iterator[Chunk], cells: int, progress: Progress | None) -> None:

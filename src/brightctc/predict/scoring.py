@@ -15,9 +15,9 @@ import polars as pl
 
 from brightctc.bundle import Bundle, CropMeasures
 from brightctc.bundle.runtime import BATCH, Outputs, Scorer
-from brightctc.engine import cores
 from brightctc.errors import UserError
 from brightctc.predict.blocks import Block, Loaded, of_files
+from brightctc.predict.preparers import Hand, default_workers, preparers
 from brightctc.predict.preparing import Prepared, Preparer
 from brightctc.preprocess import Channel
 
@@ -62,14 +62,15 @@ def score_cells(
     paths: per channel n image files (None: this cell has none). A one-channel bundle takes the single channel that
         is given, also `dapi` where it knows its scale (the negative control); a two-channel bundle takes both.
     pixel_sizes: n times µm per pixel, None where unknown.
-    workers: threads that read and prepare images. threads: of the network. Neither, nor the other cells, nor
+    workers: how many read and prepare images. threads: of the network. Neither, nor the other cells, nor
         their order changes a cell's logit by one bit.
 
     Raises UserError, before the first chunk, where the channels don't fit the bundle.
     """
     require_channels(bundle, tuple(paths))
     sizes = [None] * len(next(iter(paths.values()))) if pixel_sizes is None else pixel_sizes
-    return score_blocks(bundle, of_files(paths, sizes), bundle.session(threads), workers=workers, embeddings=embeddings)
+    blocks, session = of_files(paths, sizes), bundle.session(threads)
+    return score_blocks(bundle, blocks, session, cells=len(sizes), workers=workers, embeddings=embeddings)
 
 
 def require_channels(bundle: Bundle, channels: tuple[Channel, ...]) -> None:
@@ -93,40 +94,37 @@ def require_channels(bundle: Bundle, channels: tuple[Channel, ...]) -> None:
         )
 
 
-def default_workers() -> int:
-    """Threads that read and prepare: as many as this process may use cores, at most 8."""
-    return min(8, cores())
-
-
 def score_blocks(
     bundle: Bundle,
     blocks: Iterable[Block],
     scorer: Scorer,
     *,
+    cells: int = 0,
     workers: int | None = None,
     embeddings: bool = False,
 ) -> Iterator[Chunk]:
     """Score the cells of blocks that follow one another; yields chunks of at most TASK cells, in order.
 
-    scorer: of `bundle.session`. Blocks are loaded one ahead, in a thread of their own; where one can't be, the chunks
-    before it come first, then its UserError.
+    scorer: of `bundle.session`. cells: about how many will come; of many, processes prepare them (see `preparers`).
+    Blocks are loaded one ahead, in a thread of their own; where one can't be, the chunks before it come first, then its
+    UserError.
     """
     workers = workers or default_workers()
-    prepare = Preparer.of(bundle)
-    pool, loader = _pool(workers), ThreadPoolExecutor(1, thread_name_prefix="load")
-    tasks = _Until(_tasks(blocks, loader))
     try:
-        begun: deque[_Begun] = deque()
-        for task, prepared in _prepared(prepare, tasks, pool, _AHEAD * workers):
-            begun.append(_begin(scorer, task, prepared))
-            if len(begun) > _AHEAD:  # by now the first of them is done, or nearly: `start` waits for its turn
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="load") as loader,
+            preparers(Preparer.of(bundle), workers, cells) as hand,
+        ):
+            tasks = _Until(_tasks(blocks, loader))
+            begun: deque[_Begun] = deque()
+            for task, prepared in _prepared(hand, tasks, _AHEAD * workers):
+                begun.append(_begin(scorer, task, prepared))
+                if len(begun) > _AHEAD:  # by now the first of them is done, or nearly: `start` waits for its turn
+                    yield begun.popleft().chunk(embeddings)
+            while begun:
                 yield begun.popleft().chunk(embeddings)
-        while begun:
-            yield begun.popleft().chunk(embeddings)
-        tasks.end()
+            tasks.end()
     finally:
-        for each in (pool, loader):
-            each.shutdown(wait=True, cancel_futures=True)
         scorer.wait()
 
 
@@ -149,10 +147,6 @@ class _Until:
             raise self._error
 
 
-def _pool(workers: int) -> Executor:
-    return ThreadPoolExecutor(workers, thread_name_prefix="prepare")
-
-
 def _tasks(blocks: Iterable[Block], loader: Executor) -> Iterator[Loaded]:
     """The cells of the blocks, TASK at a time; the next block is loaded while one is taken apart."""
     left = iter(blocks)
@@ -169,13 +163,11 @@ def _tasks(blocks: Iterable[Block], loader: Executor) -> Iterator[Loaded]:
         coming = following
 
 
-def _prepared(
-    prepare: Preparer, tasks: Iterable[Loaded], pool: Executor, ahead: int
-) -> Iterator[tuple[Loaded, Prepared]]:
+def _prepared(hand: Hand, tasks: Iterable[Loaded], ahead: int) -> Iterator[tuple[Loaded, Prepared]]:
     """Each task with what was prepared of it, in order; so many tasks are handed out ahead."""
     waiting: deque[tuple[Loaded, Future[Prepared]]] = deque()
     for task in tasks:
-        waiting.append((task, pool.submit(prepare, task)))
+        waiting.append((task, hand(task)))
         if len(waiting) > ahead:
             first, future = waiting.popleft()
             yield first, future.result()

@@ -13,7 +13,7 @@ from brightctc.bundle import Bundle
 from brightctc.bundle.seen import SeenPart, salted_hash
 from brightctc.cohort import Cohort, ImageFault, read_or_fault
 from brightctc.errors import UserError, plural
-from brightctc.predict.scoring import default_workers
+from brightctc.predict.preparers import default_workers
 from brightctc.preprocess import Channel
 
 Progress = Callable[..., None]

@@ -19,7 +19,7 @@ from brightctc.bundle import Bundle
 from brightctc.bundle.contract import BIT_DEPTHS
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, ImageFault, read_images
-from brightctc.predict.scoring import default_workers
+from brightctc.predict.preparers import default_workers
 from brightctc.preprocess import Preparation, border_median, centred, resampled
 
 Progress = Callable[..., None]
