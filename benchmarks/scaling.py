@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 from brightctc import Bundle, files, import_export, pack, predict
 from machine import command, machine, versions
 from speed_cells import bundle_of, files_of
-from speed_tasks import peak, run
+from speed_tasks import run_watched
 
 ROOT = Path(__file__).parents[1]
 SHARD = 10_000
@@ -54,7 +54,7 @@ def listing(work: Path, cells: int) -> Path:
 
 
 def scored(bundle: str, cohort: str, scores: str, precision: str, engine: str) -> dict[str, Any]:
-    """One scoring, a task of speed_tasks.py: seconds in all and of the last pass, MB at most, cells/s of each tenth."""
+    """One scoring, a task of speed_tasks.py: seconds in all and of the last pass, cells/s of each tenth."""
     ends: list[tuple[float, int]] = []
 
     def progress(_stage: str, done: int, _cells: int, *_more: object) -> None:
@@ -67,7 +67,7 @@ def scored(bundle: str, cohort: str, scores: str, precision: str, engine: str) -
     marks = [ends[0], *_at_tenths(ends, result.cells)]
     rates = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(marks)]
     size = Path(scores).stat().st_size
-    return {"seconds": end - start, "last_pass": end - ends[-1][0], "peak": peak(), "tenths": rates, "bytes": size}
+    return {"seconds": end - start, "last_pass": end - ends[-1][0], "tenths": rates, "bytes": size}
 
 
 def _at_tenths(ends: list[tuple[float, int]], cells: int) -> Iterator[tuple[float, int]]:
@@ -79,16 +79,17 @@ def measured(work: Path, sizes: list[int], ray_cells: int, precision: str) -> li
     """A row a scoring."""
     bundle, rows = bundle_of(work, SUBJECT), []
     for cells, engine in [*((size, "local") for size in sizes), *([(ray_cells, "ray")] if ray_cells else [])]:
-        row = run(
+        row, most = run_watched(
             "scaling:scored",
+            every=0.5,
             bundle=bundle,
             cohort=listing(work, cells),
             scores=work / "scaling.parquet",
             precision=precision,
             engine=engine,
         )
-        rows.append({"cells": cells, "engine": engine, **row})
-        print(f"{cells:,} cells, {engine}: {cells / row['seconds']:,.0f} cells/s, {row['peak']:.0f} MB", flush=True)
+        rows.append({"cells": cells, "engine": engine, "peak": most, **row})
+        print(f"{cells:,} cells, {engine}: {cells / row['seconds']:,.0f} cells/s, {most:.0f} MB", flush=True)
     return rows
 
 
@@ -102,7 +103,7 @@ def draw(rows: list[dict[str, Any]], target: Path) -> None:
     left.set_xticks(range(1, TENTHS + 1))
     right.plot([row["cells"] for row in local], [row["peak"] for row in local], "o-", color="#3b6ea5")
     right.axhline(800, color="#999999", linewidth=1, linestyle="--")
-    right.set(title="Most memory", xlabel="cells", ylabel="MB resident", xscale="log", ylim=(0, 900))
+    right.set(title="Most memory", xlabel="cells", ylabel="MB", xscale="log", ylim=(0, 900))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(target, metadata={"Date": None, "Creator": None})
@@ -124,7 +125,7 @@ def page(rows: list[dict[str, Any]], precision: str, work: Path) -> Iterator[str
         )
     yield "\n![Rate over the largest scoring, and memory by number of cells](scaling.svg)\n"
     yield "First and last tenth: of the cells scored, without the start. Last pass: ranks, and the scores file. Memory:"
-    yield "the most that was resident in the process (with `ray`, without its workers).\n"
+    yield "the most that was held, with all workers, pages that they share counted once (looked at twice a second).\n"
     yield f"{machine()}. {versions()}. Made by `{command()}`."
 
 

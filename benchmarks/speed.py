@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 BUSY = 0.3  # other programs' load above which figures are not to be trusted
 QUICK = {
     "files": 256,
+    "few_files": 64,
     "slow_files": 48,
     "pilot": 16,
     "rounds": 1,
@@ -35,6 +36,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--files", type=int, default=10_000, help="that brightctc scores in each round")
+    parser.add_argument("--few-files", type=int, default=4_000, help="that it scores in float32, and watched")
     parser.add_argument("--slow-files", type=int, default=1_000, help="of these, that the other ways score")
     parser.add_argument("--pilot", type=int, default=200, help="cells on which their settings are chosen")
     parser.add_argument("--seconds", type=float, default=5, help="that the network alone is timed for")

@@ -16,7 +16,7 @@ from speed_roofline import SHAPES
 from speed_tasks import run, run_watched
 from speed_words import PLAIN
 
-WATCHED = 512  # cells that are scored while the memory is looked at
+WATCHED = 512  # cells that the other ways score while the memory is looked at
 DECODED = 200  # files of each format
 Rows = list[Measurement]
 
@@ -32,6 +32,7 @@ class Bench:
         self.bundles = {each.name: str(bundle_of(self.work, each.name)) for each in self.subjects}
         self.paths = files_of(self.work, options.files)
         self.folder = str(self.work / f"files-{options.files}")
+        self.few = str(files_of(self.work, options.few_files)[0].parents[1])
         self.one = str(files_of(self.work, 1)[0])
         (self.work / "scores").mkdir(exist_ok=True)
 
@@ -103,7 +104,7 @@ class Bench:
                 for kind, measure in (("files to scores", self.scored), ("network alone", self.network)):
                     task = partial(measure, subject, way, number)
                     found.append(partial(self.do, kind, subject.name, way, number, task))
-            for way in self.precisions:
+            for way in self.precisions if number == 1 else ():
                 task = partial(self.arrangements, subject, way, number)
                 found.append(partial(self.do, f"arrangement, {way}", subject.name, None, number, task))
             start = partial(self.start, subject, number)
@@ -123,10 +124,11 @@ class Bench:
             cells = min(len(self.paths), self.options.slow_files * subject.slow)
             done = run("speed_plain:scored", runtime=way, cells=cells, **given, **self.best(subject, way))
         else:
-            cells = len(self.paths)
+            cells = self.options.few_files if way == "float32" else len(self.paths)
+            given["folder"] = self.few if way == "float32" else self.folder
             done = run("speed_ours:scored", precision=way, **given)
         rows = [Measurement("files to scores", name, way, number, *_rate(done), cells)]
-        for kind, unit in (("before", "s"), ("after", "s"), ("steady", "cells/s"), ("peak", "MB")):
+        for kind, unit in (("before", "s"), ("after", "s"), ("steady", "cells/s")):
             if done.get(kind) is not None:
                 rows.append(Measurement(kind, name, way, number, done[kind], unit, cells))
         return rows
@@ -187,15 +189,16 @@ class Bench:
 
     def memory(self, subject: Subject, way: str) -> Rows:
         """The most that a scoring of some cells held, workers included."""
-        files_of(self.work, WATCHED)
         scores = self.work / "scores/watched.csv"
-        given = {"bundle": self.bundles[subject.name], "folder": self.work / f"files-{WATCHED}", "scores": scores}
+        given = {"bundle": self.bundles[subject.name], "folder": self.few, "scores": scores}
         if way in PLAIN:
-            given |= {"runtime": way, "cells": WATCHED, **self.best(subject, way)}
+            cells = min(WATCHED, self.options.few_files)
+            given |= {"runtime": way, "cells": cells, **self.best(subject, way)}
             _, most = run_watched("speed_plain:scored", **given)
         else:
+            cells = self.options.few_files
             _, most = run_watched("speed_ours:scored", precision=way, **given)
-        return [Measurement("memory", subject.name, way, 0, most, "MB", WATCHED)]
+        return [Measurement("memory", subject.name, way, 0, most, "MB", cells)]
 
     def agreement(self, subject: Subject) -> None:
         """How far the scores of each way are from those of PyTorch, on the cells that both scored."""

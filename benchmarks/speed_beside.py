@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from speed_cells import PRECISIONS, Subject
+from speed_cells import Subject
 from speed_results import Results
 from speed_words import WAYS, figure, span, table
 
@@ -58,14 +58,14 @@ def starting(results: Results, subjects: list[Subject]) -> Iterator[str]:
 
 def memory(results: Results, subjects: list[Subject]) -> Iterator[str]:
     """The most that was held."""
-    watched, ours = next(results.of("memory")).cells, next(results.of("peak", way="float32")).cells
     yield "\n## Memory\n"
-    yield f"MB at the most: while {watched} cells are scored, with the DataLoader's workers, shared pages counted once"
-    yield f"(looked at 20 times a second); and of brightctc's process while {ours:,} are, as the system keeps it:\n"
+    yield "MB at the most while so many cells are scored, with all workers, shared pages counted once (looked at"
+    yield "20 times a second):\n"
     rows = []
     for subject in subjects:
         for way, words in WAYS.items():
-            held, peak = (results.values(kind, subject.name, way) for kind in ("memory", "peak"))
-            if held:
-                rows.append([subject.short, words, figure(held[0], 0), span(peak, 0) if way in PRECISIONS else ""])
-    yield table(["", "", f"{watched} cells", f"{ours:,} cells"], rows)
+            rows += [
+                [subject.short, words, figure(row.value, 0), f"{row.cells:,}"]
+                for row in results.of("memory", subject.name, way)
+            ]
+    yield table(["", "", "MB", "cells"], rows)

@@ -54,7 +54,7 @@ SUBJECTS = (
         "EfficientNet-Lite0 at 96 px, one orientation",
         "default, 1 orientation",
         ("train.steps=100", "backbone.views=1"),
-        {"int8": 5},
+        {},
         slow=4,
     ),
 )

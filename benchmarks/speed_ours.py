@@ -22,7 +22,7 @@ from brightctc.bundle.folder import INT8, MODEL
 from brightctc.bundle.processor import Precision
 from brightctc.bundle.runtime import hint, openvino  # the import that keeps OpenVINO from reporting itself
 from brightctc.cohort import find_images, read_image
-from speed_tasks import peak, per_second
+from speed_tasks import per_second
 
 THREADS = 2
 _IMPORTED = re.compile(r"import time: +(?P<microseconds>\d+) \| +\d+ \| +(?P<package>\w+).*")
@@ -46,7 +46,7 @@ def scored(bundle: str, folder: str, scores: str, precision: str) -> dict[str, A
     """Files → a scores file, by the public verb, from its call to its return.
 
     cells_per_second: of the whole. before: seconds until the first cells could be scored. after: from the last score to
-    the return. steady: cells a second from the first report of progress to the last. peak: MB resident.
+    the return. steady: cells a second from the first report of progress to the last.
     """
     seen: list[tuple[float, int]] = []
 
@@ -61,7 +61,7 @@ def scored(bundle: str, folder: str, scores: str, precision: str) -> dict[str, A
     steady = (cells - begun) / (last - first) if last > first else None
     before = None if steady is None else max(0.0, first - start - begun / steady)
     rate = cells / (end - start)
-    return {"cells_per_second": rate, "before": before, "after": end - last, "steady": steady, "peak": peak()}
+    return {"cells_per_second": rate, "before": before, "after": end - last, "steady": steady}
 
 
 def network_alone(bundle: str, precision: Precision, seconds: float) -> float:

@@ -18,7 +18,6 @@ from typing import Any
 
 HERE = Path(__file__)
 MEGABYTE = 1024**2
-_EVERY = 0.05  # seconds between two looks at the memory
 
 
 def run(task: str, **given: Any) -> Any:
@@ -27,16 +26,16 @@ def run(task: str, **given: Any) -> Any:
     return _answer(done.stdout)
 
 
-def run_watched(task: str, **given: Any) -> tuple[Any, float]:
+def run_watched(task: str, every: float = 0.05, **given: Any) -> tuple[Any, float]:
     """As `run`; and the most memory that the process and its workers held, in MB, pages that they share counted once.
 
-    Looked at twenty times a second, which costs a little time: not for a measurement of speed.
+    every: seconds between two looks. They cost a little time: twenty a second are not for a measurement of speed.
     """
     process = subprocess.Popen(_command(task, given), stdout=subprocess.PIPE, text=True)
     most = 0.0
     while process.poll() is None:
         most = max(most, held(process.pid))
-        time.sleep(_EVERY)
+        time.sleep(every)
     assert process.stdout is not None
     assert process.returncode == 0, f"{task} failed"
     return _answer(process.stdout.read()), most
@@ -51,15 +50,6 @@ def held(pid: int) -> float:
         return 0.0
     own = sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / MEGABYTE
     return own + sum(held(int(child)) for child in below)
-
-
-def peak() -> float:
-    """The most memory that was resident in this process so far, in MB.
-
-    Not of `resource.getrusage`, whose figure begins with that of the process which started this one.
-    """
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / MEGABYTE
 
 
 def per_second(work: Callable[[], object], cells: int, seconds: float) -> float:
