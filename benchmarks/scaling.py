@@ -22,6 +22,7 @@ from speed_tasks import run_watched
 
 ROOT = Path(__file__).parents[1]
 SHARD = 10_000
+FEWEST = 100_000  # cells, without which a tenth is too short to have a rate
 SUBJECT = "default-1"
 
 
@@ -95,13 +96,14 @@ def page(rows: list[dict[str, Any]], precision: str, work: Path) -> Iterator[str
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for row in rows:
         first, last, rate = row["tenths"][0], row["tenths"][-1], row["cells"] / row["seconds"]
+        told = f"{first:,.0f} | {last:,.0f} | {last / first:.2f}" if row["cells"] >= FEWEST else "– | – | –"
         yield (
-            f"| {row['cells']:,} | {row['engine']} | {rate:,.0f} | {first:,.0f} | {last:,.0f} | {last / first:.2f} | "
+            f"| {row['cells']:,} | {row['engine']} | {rate:,.0f} | {told} | "
             f"{row['peak']:.0f} | {row['last_pass']:.1f} | {row['bytes'] / 2**20:.1f} |"
         )
     yield "\n![Rate over the largest scoring, and memory by number of cells](scaling.svg)\n"
     yield "First and last tenth: of the cells scored, without the start. Last pass: ranks, and the scores file. Memory:"
-    yield "the most that was held, with all workers, pages that they share counted once (looked at twice a second).\n"
+    yield "the most that was held, with all workers, pages that they share counted once (looked at twice a second);\nwith `ray`, its own processes too.\n"
     yield f"{machine()}. {versions()}. Made by `{command()}`."
 
 
