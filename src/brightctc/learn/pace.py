@@ -27,7 +27,7 @@ def seconds_per_step(recipe: Recipe, threads: int) -> float:
 
 
 def _timed(recipe: Recipe) -> list[float]:
-    channels, where = len(ways.way(recipe.dapi.way).CHANNELS), device()
+    channels, where = len(ways.way(recipe.dapi).CHANNELS), device()
     network = backbones.build(recipe.backbone.model_copy(update={"weights": "none"}), channels)
     network.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, foreach=True)

@@ -21,10 +21,9 @@ from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.learn import export
 from brightctc.learn.crops import LabelledCells
-from brightctc.learn.loop import Validation
+from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
 from brightctc.metrics import choose_threshold
-from brightctc.preprocess import Preparation
 from brightctc.recipe import Recipe
 
 MADE_CELLS = "trained on made cells: of no use for real ones"
@@ -36,18 +35,16 @@ def pack(
     folder: Path,
     network: nn.Module,
     cohort: Cohort,
-    parts: tuple[LabelledCells, LabelledCells],
-    validation: Validation,
-    preparation: Preparation,
+    material: Material,
     recipe: Recipe,
     seed: int,
 ) -> Bundle:
     """Export the network, check it against torch on the validation cells, choose the threshold, write the bundle.
 
     The threshold is learned from the logits of the exported network: those that scoring will give.
-    parts: the training and the validation cells.
     """
-    cells, judges = parts
+    cells, judges, validation, preparation = material.cells, material.judges, material.validation, material.preparation
+    met = cells if material.unlabelled is None else cells.and_then(material.unlabelled)
     promised = export.Exported(network.float().cpu(), recipe.backbone.views)
     trained = export.torch_logits(promised, validation.inputs[:PARITY_CELLS])
     shape = (len(preparation.channels), preparation.settings.size, preparation.settings.size)
@@ -72,9 +69,9 @@ def pack(
             recipe=recipe,
             provenance=_provenance(cohort, cells, judges, recipe, seed),
             seen=Seen.of(
-                train_cells=cells.rows["cell_id"],
+                train_cells=met.rows["cell_id"],
                 validation_cells=judges.rows["cell_id"],
-                train_donors=_donors(cells),
+                train_donors=_donors(met),
                 validation_donors=donors,
                 seed=seed,
             ),

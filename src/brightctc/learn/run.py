@@ -78,7 +78,9 @@ def train(
             _clear(run)
         _record(run, plan, plan.identity())
         steps = material.batches(plan.recipe, plan.seed, device())
-        history = loop.fit(network, steps, material.validation, plan.recipe.train, run / "checkpoint", progress)
+        lesson = material.way.lesson(network)
+        learner = loop.Learner(network, lesson)
+        history = loop.fit(learner, steps, material.validation, plan.recipe.train, run / "checkpoint", progress)
         files.write_text(run / "history.csv", pl.DataFrame(history).write_csv())
         return _finish(run, plan, network, material, history)
 
@@ -105,10 +107,7 @@ def _finish(
     run: Path, plan: _Plan, network: nn.Module, material: Material, history: list[dict[str, Any]]
 ) -> TrainResult:
     shutil.rmtree(run / "bundle", ignore_errors=True)  # of a run that was stopped while it wrote its result
-    parts = (material.cells, material.judges)
-    bundle = pack(
-        run / "bundle", network, plan.cohort, parts, material.validation, material.preparation, plan.recipe, plan.seed
-    )
+    bundle = pack(run / "bundle", network, plan.cohort, material, plan.recipe, plan.seed)
     kept = next(row for row in history if row["kept"])
     result = {
         "format_version": FORMAT_VERSION,
