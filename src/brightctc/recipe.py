@@ -142,6 +142,13 @@ class Train(Section):
     mixup: float = Field(
         default=0.0, ge=0, le=10, description="both shapes of the beta distribution that two crops are mixed by; 0: off"
     )
+    folds: int = Field(
+        default=1,
+        ge=1,
+        le=10,
+        description="1: one network, judged by the validation part; more: as many networks, each judged by donors of "
+        "train and validation that it has not met, and averaged in scoring, at as many times the cost",
+    )
     keep: Literal["best", "last"] = Field(
         default="last",
         description="the epoch that is kept: best by validation F1, or the last (validation decides nothing)",

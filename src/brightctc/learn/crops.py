@@ -35,6 +35,14 @@ class LabelledCells:
             return [None] * self.rows.height
         return self.rows["pixel_size_um"].to_list()
 
+    @property
+    def donors(self) -> list[str | None]:
+        """Per cell its donor, its sample where the donor is unknown, else None."""
+        columns = [name for name in ("donor_id", "sample_id") if name in self.rows.columns]
+        if not columns:
+            return [None] * self.rows.height
+        return self.rows.select(pl.coalesce(columns))[columns[0]].to_list()
+
     def some(self, chosen: np.ndarray) -> "LabelledCells":
         """Those of a bool (n,) mask."""
         crops: dict[Channel, list[np.ndarray | None]] = {

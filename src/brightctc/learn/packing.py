@@ -1,9 +1,11 @@
 """From a trained network to its bundle: export, parity, threshold, contract, provenance."""
 
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import torch
 from torch import nn
 
@@ -31,53 +33,90 @@ PARITY_CELLS = 256
 """Validation cells on which both runtimes are compared, at most: torch needs long for thousands."""
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """The cells that the threshold rests on, with the logits of networks that have not met their donors."""
+
+    cells: LabelledCells
+    logit: np.ndarray
+
+
 def pack(
     folder: Path,
-    network: nn.Module,
+    networks: Sequence[nn.Module],
+    materials: Sequence[Material],
     cohort: Cohort,
-    material: Material,
     recipe: Recipe,
     seed: int,
 ) -> Bundle:
-    """Export the network, check it against torch on the validation cells, choose the threshold, write the bundle.
+    """Export what was trained, check it against torch, choose the threshold, write the bundle.
 
-    The threshold is learned from the logits of the exported network: those that scoring will give.
+    networks, materials: one of each; or with folds several, that are averaged. The threshold is learned from the logits
+    of the exported network, those that scoring will give; with folds, from those of each cell's own fold.
     """
-    cells, judges, validation, preparation = material.cells, material.judges, material.validation, material.preparation
-    met = cells if material.unlabelled is None else cells.and_then(material.unlabelled)
-    promised = export.Exported(network.float().cpu(), recipe.backbone.views)
-    trained = export.torch_logits(promised, validation.inputs[:PARITY_CELLS])
-    shape = (len(preparation.channels), preparation.settings.size, preparation.settings.size)
+    first, views = materials[0], recipe.backbone.views
+    parts = [export.Exported(network.float().cpu(), views) for network in networks]
+    promised = parts[0] if len(parts) == 1 else _averaged(parts, materials)
+    shape = (len(first.preparation.channels), first.preparation.settings.size, first.preparation.settings.size)
     onnx = export.to_onnx(promised, shape[0], shape[1])
-    exported = Session(onnx, shape, threads=torch.get_num_threads()).run(validation.inputs).logit
-    donors = _donors(judges)
-    samples = _samples(judges)
-    bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
+    exported = Session(onnx, shape, threads=torch.get_num_threads()).run(first.validation.inputs).logit
+    trained = export.torch_logits(promised, first.validation.inputs[:PARITY_CELLS])
+    judged = _Judged(first.judges, exported) if len(parts) == 1 else _out_of_fold(parts, materials)
     return write_bundle(
         folder,
         onnx=onnx,
-        weights=export.to_safetensors(network),
-        parts=BundleParts(
-            name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
-            classes=cohort.classes,
-            preparation=preparation,
-            threshold=choose_threshold(
-                exported.astype(np.float64), judges.positive, "f1", donors=donors, samples=samples
-            ),
-            validation=ValidationCells.of(exported, judges.positive, donors, samples=samples),
-            contract=Contract.learn(bright_field, cells.pixel_sizes, preparation.channels),
-            recipe=recipe,
-            provenance=_provenance(cohort, cells, judges, recipe, seed),
-            seen=Seen.of(
-                train_cells=met.rows["cell_id"],
-                validation_cells=judges.rows["cell_id"],
-                train_donors=_donors(met),
-                validation_donors=donors,
-                seed=seed,
-            ),
-            parity=export.parity(trained, exported[: len(trained)]),
-        ),
+        weights=export.to_safetensors(networks[0] if len(networks) == 1 else nn.ModuleList(networks)),
+        parts=_parts(cohort, materials, judged, recipe, seed, export.parity(trained, exported[: len(trained)])),
     )
+
+
+def _parts(
+    cohort: Cohort, materials: Sequence[Material], judged: _Judged, recipe: Recipe, seed: int, parity: float
+) -> BundleParts:
+    first = materials[0]
+    cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
+    unlabelled = [each.unlabelled for each in materials if each.unlabelled is not None]
+    met = functools.reduce(LabelledCells.and_then, unlabelled, cells)
+    donors, samples = judged.cells.donors, _samples(judged.cells)
+    bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
+    positive, logit = judged.cells.positive, judged.logit
+    return BundleParts(
+        name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
+        classes=cohort.classes,
+        preparation=first.preparation,
+        threshold=choose_threshold(logit.astype(np.float64), positive, "f1", donors=donors, samples=samples),
+        validation=ValidationCells.of(logit, positive, donors, samples=samples, folds=len(materials)),
+        contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
+        recipe=recipe,
+        provenance=_provenance(cohort, cells, judged.cells, recipe, seed),
+        seen=Seen.of(
+            train_cells=met.rows["cell_id"].unique(maintain_order=True),
+            validation_cells=judged.cells.rows["cell_id"],
+            train_donors=met.donors,
+            validation_donors=donors,
+            seed=seed,
+        ),
+        parity=parity,
+    )
+
+
+def _averaged(parts: Sequence[export.Exported], materials: Sequence[Material]) -> export.Averaged:
+    """All of them on inputs that are prepared as the first one's."""
+    common = materials[0].preparation
+    members = []
+    for part, material in zip(parts, materials, strict=True):
+        made = [material.preparation.from_input_of(common, channel) for channel in common.channels]
+        factor, term = torch.tensor(made, dtype=torch.float32).T
+        members.append((part, factor, term))
+    return export.Averaged(members)
+
+
+def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]) -> _Judged:
+    logits = [
+        export.torch_logits(part, material.validation.inputs) for part, material in zip(parts, materials, strict=True)
+    ]
+    cells = functools.reduce(LabelledCells.and_then, [material.judges for material in materials])
+    return _Judged(cells, np.concatenate(logits))
 
 
 def _provenance(cohort: Cohort, cells: LabelledCells, judges: LabelledCells, recipe: Recipe, seed: int) -> Provenance:
@@ -106,21 +145,18 @@ def _assumptions(recipe: Recipe) -> tuple[str, ...]:
         found.append("the network started from random weights, not from ImageNet's")
     if recipe.backbone.weights not in ("packaged", "imagenet", "none"):
         found.append("the network started from weights of a file; what these were trained on is not known")
+    if recipe.train.folds > 1:
+        found.append(
+            f"{recipe.train.folds} networks are averaged; the threshold rests on scores of single ones, of donors "
+            "that they had not met"
+        )
     return tuple(found)
 
 
 def _counts(cells: LabelledCells) -> PartCounts:
-    donors = {donor for donor in _donors(cells) if donor is not None}
+    donors = {donor for donor in cells.donors if donor is not None}
     positives = int(np.count_nonzero(cells.positive))
     return PartCounts(positive=positives, negative=cells.rows.height - positives, donors=len(donors) or None)
-
-
-def _donors(cells: LabelledCells) -> list[str | None]:
-    """Per cell its donor, its sample where the donor is unknown, else None."""
-    columns = [name for name in ("donor_id", "sample_id") if name in cells.rows.columns]
-    if not columns:
-        return [None] * cells.rows.height
-    return cells.rows.select(pl.coalesce(columns))[columns[0]].to_list()
 
 
 def _samples(cells: LabelledCells) -> int:
