@@ -16,6 +16,7 @@ from brightctc.learn import train
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.export import Averaged, Exported, torch_logits
 from brightctc.learn.folds import folds_of
+from brightctc.metrics import fitted_temperature
 from brightctc.predict import score_cells
 from brightctc.preprocess import Preparation
 from brightctc.quantise import export
@@ -102,6 +103,9 @@ def test_the_bundle_averages_and_its_threshold_is_of_cells_not_met(cohort: Path,
     bundle, read = Bundle.read(run / "bundle"), Cohort.read(cohort)
     learning = read.part("train").height + read.part("validation").height
     assert (bundle.validation.folds, len(bundle.validation.logit)) == (3, learning)
+    logit, positive = np.array(bundle.validation.logit), np.array(bundle.validation.positive)
+    assert bundle.about.temperature == pytest.approx(fitted_temperature(logit, positive))
+    assert bundle.threshold.score == pytest.approx(float(bundle.score(np.array(bundle.threshold.logit))))
     assert any("3 networks are averaged" in words for words in bundle.about.provenance.assumptions)
     history = pl.read_csv(run / "history.csv")
     assert history["fold"].to_list() == [1, 1, 2, 2, 3, 3]

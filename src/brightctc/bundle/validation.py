@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brightctc.bundle.processor import Precision
-from brightctc.metrics import Threshold, choose_threshold
+from brightctc.metrics import ConformalSets, Threshold, choose_threshold, conformal_sets
 
 
 class Frozen(BaseModel):
@@ -55,6 +55,10 @@ class ValidationCells(Frozen):
     def donors(self) -> list[str | None]:
         """The donor numbers as text, as `metrics.choose_threshold` takes them."""
         return [None if number is None else str(number) for number in self.donor]
+
+    def sets(self, alpha: float) -> ConformalSets | None:
+        """Conformal sets that these cells draw; None where a class has too few of them."""
+        return conformal_sets(np.array(self.logit), np.array(self.positive, dtype=bool), alpha)
 
     def line(self, policy: str) -> Threshold:
         """The threshold that a policy gives on these cells. UserError for an unknown policy."""

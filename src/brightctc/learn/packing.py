@@ -12,6 +12,7 @@ from torch import nn
 from brightctc.bundle import (
     Bundle,
     BundleParts,
+    BundleThreshold,
     Contract,
     PartCounts,
     Provenance,
@@ -25,7 +26,7 @@ from brightctc.learn import export
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
-from brightctc.metrics import choose_threshold
+from brightctc.metrics import fitted_temperature
 from brightctc.recipe import Recipe
 
 MADE_CELLS = "trained on made cells: of no use for real ones"
@@ -79,13 +80,14 @@ def _parts(
     met = functools.reduce(LabelledCells.and_then, unlabelled, cells)
     donors, samples = judged.cells.donors, _samples(judged.cells)
     bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
-    positive, logit = judged.cells.positive, judged.logit
+    validation = ValidationCells.of(judged.logit, judged.cells.positive, donors, samples=samples, folds=len(materials))
+    temperature = _temperature(judged, recipe)
     return BundleParts(
         name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
         classes=cohort.classes,
         preparation=first.preparation,
-        threshold=choose_threshold(logit.astype(np.float64), positive, "f1", donors=donors, samples=samples),
-        validation=ValidationCells.of(logit, positive, donors, samples=samples, folds=len(materials)),
+        threshold=BundleThreshold.chosen(validation, "f1", temperature),
+        validation=validation,
         contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
         recipe=recipe,
         provenance=_provenance(cohort, cells, judged.cells, recipe, seed),
@@ -97,7 +99,15 @@ def _parts(
             seed=seed,
         ),
         parity=parity,
+        temperature=temperature,
     )
+
+
+def _temperature(judged: _Judged, recipe: Recipe) -> float | None:
+    """Learned where the judging cells have decided nothing but a threshold, which does not depend on it."""
+    if recipe.train.keep == "best":
+        return None
+    return fitted_temperature(judged.logit, judged.cells.positive)
 
 
 def _averaged(parts: Sequence[export.Exported], materials: Sequence[Material]) -> export.Averaged:
