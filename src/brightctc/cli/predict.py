@@ -27,7 +27,10 @@ def command(
     ] = None,
     uncertain: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Call cells uncertain so that at most this share, such as 0.1, is wrong."),
+        typer.Option(
+            metavar="SHARE",
+            help="Call cells uncertain, so that at most this share of each class is called wrong; such as 0.1.",
+        ),
     ] = None,
     pattern: Annotated[
         str | None, typer.Option(help="File names of a plain folder: '{sample_id}/{cell_id}_{channel}.tif'.")
