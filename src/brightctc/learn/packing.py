@@ -2,8 +2,9 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,9 +21,11 @@ from brightctc.bundle import (
     ValidationCells,
     write_bundle,
 )
+from brightctc.bundle.likeness import FEWEST, Likeness
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.learn import export
+from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
@@ -60,20 +63,24 @@ def pack(
     promised = parts[0] if len(parts) == 1 else _averaged(parts, materials)
     shape = (len(first.preparation.channels), first.preparation.settings.size, first.preparation.settings.size)
     onnx = export.to_onnx(promised, shape[0], shape[1])
-    exported = Session(onnx, shape, threads=torch.get_num_threads()).run(first.validation.inputs).logit
+    session = Session(onnx, shape, threads=torch.get_num_threads())
+    outputs = session.run(first.validation.inputs)
+    exported = outputs.logit
     trained = export.torch_logits(promised, first.validation.inputs[:PARITY_CELLS])
     judged = _Judged(first.judges, exported) if len(parts) == 1 else _out_of_fold(parts, materials)
     return write_bundle(
         folder,
         onnx=onnx,
         weights=export.to_safetensors(networks[0] if len(networks) == 1 else nn.ModuleList(networks)),
-        parts=_parts(cohort, materials, judged, recipe, seed, export.parity(trained, exported[: len(trained)])),
+        parts=replace(
+            _parts(cohort, materials, judged, recipe, seed),
+            parity=export.parity(trained, exported[: len(trained)]),
+            **_likeness(session, outputs.embedding, first, len(parts)),
+        ),
     )
 
 
-def _parts(
-    cohort: Cohort, materials: Sequence[Material], judged: _Judged, recipe: Recipe, seed: int, parity: float
-) -> BundleParts:
+def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recipe: Recipe, seed: int) -> BundleParts:
     first = materials[0]
     cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
     unlabelled = [each.unlabelled for each in materials if each.unlabelled is not None]
@@ -98,9 +105,18 @@ def _parts(
             validation_donors=donors,
             seed=seed,
         ),
-        parity=parity,
         temperature=temperature,
     )
+
+
+def _likeness(session: Session, judges: np.ndarray, material: Material, folds: int) -> dict[str, Any]:
+    """The parts of a bundle that tell unlike cells; of folds, by the first one, which has not met its own judges."""
+    if len(judges) < FEWEST:
+        return {}
+    learned = session.run(network_inputs(material.cells, material.preparation)).embedding
+    likeness = Likeness.of(learned[:, : learned.shape[1] // folds], material.cells.positive)
+    limit = None if likeness is None else likeness.limit(judges)
+    return {} if limit is None else {"likeness": likeness, "likeness_limit": limit}
 
 
 def _temperature(judged: _Judged, recipe: Recipe) -> float | None:
