@@ -59,10 +59,10 @@ bench-throughput: $(READY) ## training throughput beside a plain PyTorch data se
 bench-coverage: $(READY) ## how often intervals hold the truth, by simulation
 	$(BIN)/python benchmarks/coverage.py
 
-bench-speed: $(READY) ## scoring speed beside PyTorch and ONNX Runtime; half an hour, goes on where it was stopped
+bench-speed: $(READY) ## scoring speed beside PyTorch and ONNX Runtime; about an hour, goes on where it was stopped
 	$(BIN)/python benchmarks/speed.py
 
-bench-scaling: $(READY) ## rate and memory from a thousand to a million cells; about half an hour
+bench-scaling: $(READY) ## rate and memory from a thousand to a million cells; about an hour
 	$(BIN)/python benchmarks/scaling.py
 
 bench-faults: $(READY) ## scoring that is killed and gone on with, twenty times

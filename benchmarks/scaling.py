@@ -7,24 +7,22 @@ prefix before its ids each time. Each scoring is a process of its own. Writes do
 """
 
 import argparse
-import itertools
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 
-from brightctc import Bundle, files, import_export, pack, predict
+from brightctc import Bundle, files, import_export, pack
 from machine import command, machine, versions
+from scaling_task import TENTHS
 from speed_cells import bundle_of, files_of
 from speed_tasks import run_watched
 
 ROOT = Path(__file__).parents[1]
 SHARD = 10_000
 SUBJECT = "default-1"
-TENTHS = 10
 
 
 def packed(work: Path, cells: int) -> Path:
@@ -53,34 +51,12 @@ def listing(work: Path, cells: int) -> Path:
     return folder
 
 
-def scored(bundle: str, cohort: str, scores: str, precision: str, engine: str) -> dict[str, Any]:
-    """One scoring, a task of speed_tasks.py: seconds in all and of the last pass, cells/s of each tenth."""
-    ends: list[tuple[float, int]] = []
-
-    def progress(_stage: str, done: int, _cells: int, *_more: object) -> None:
-        ends.append((time.perf_counter(), done))
-
-    start = time.perf_counter()
-    given: Any = {"precision": precision, "engine": engine}
-    result = predict(Path(bundle), Path(cohort), Path(scores), overwrite=True, progress=progress, **given)
-    end = time.perf_counter()
-    marks = [ends[0], *_at_tenths(ends, result.cells)]
-    rates = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(marks)]
-    size = Path(scores).stat().st_size
-    return {"seconds": end - start, "last_pass": end - ends[-1][0], "tenths": rates, "bytes": size}
-
-
-def _at_tenths(ends: list[tuple[float, int]], cells: int) -> Iterator[tuple[float, int]]:
-    for tenth in range(1, TENTHS + 1):
-        yield next(each for each in ends if each[1] >= cells * tenth // TENTHS)
-
-
 def measured(work: Path, sizes: list[int], ray_cells: int, precision: str) -> list[dict[str, Any]]:
     """A row a scoring."""
     bundle, rows = bundle_of(work, SUBJECT), []
     for cells, engine in [*((size, "local") for size in sizes), *([(ray_cells, "ray")] if ray_cells else [])]:
         row, most = run_watched(
-            "scaling:scored",
+            "scaling_task:scored",
             every=0.5,
             bundle=bundle,
             cohort=listing(work, cells),
