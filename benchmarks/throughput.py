@@ -29,6 +29,7 @@ from brightctc.learn import loop
 from brightctc.learn.augment import Sample
 from brightctc.learn.batches import Batches
 from brightctc.learn.crops import LabelledCells
+from brightctc.learn.lessons import Lesson
 from brightctc.preprocess import Preparation
 from brightctc.recipe import Augment, Preprocess, Train
 from machine import command, machine, versions
@@ -90,7 +91,8 @@ def ours(cells: LabelledCells) -> float:
     network = timm.create_model("resnet50", in_chans=1, num_classes=2)
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        loop.fit(network, batches, validation, SETTINGS, Path(folder), lambda *_: times.append(time.perf_counter()))
+        learner = loop.Learner(network, Lesson())
+        loop.fit(learner, batches, validation, SETTINGS, Path(folder), lambda *_: times.append(time.perf_counter()))
     return per_second(times)
 
 

@@ -138,7 +138,7 @@ def batches(intensity: str, settings: Augment, batch_size: int = 8) -> Batches:
 def test_normalisation_does_not_undo_brightness(intensity):
     plain = batches(intensity, Augment(preset="none"))
     bright = batches(intensity, Augment(preset="AUG3", rotation=0, flip=0, contrast=0, brightness=0.2))
-    (before, _), (after, _) = next(plain.epoch(0)), next(bright.epoch(0))
+    before, after = next(plain.epoch(0)).inputs, next(bright.epoch(0)).inputs
     scale = plain.preparation.scales["bright_field"]
     keys = [cell_key(f"c{i}") for i in range(16)]
     order = np.random.default_rng([0, 0]).permutation(16)[:8]
@@ -150,12 +150,12 @@ def test_normalisation_does_not_undo_brightness(intensity):
 
 def test_every_sample_comes_once_an_epoch_with_its_own_label():
     walk = batches("background", Augment(preset="none"))
-    seen = [label for _, labels in walk.epoch(0) for label in labels.tolist()]
+    seen = [label for batch in walk.epoch(0) for label in batch.labels.tolist()]
     assert sorted(seen) == [0] * 8 + [1] * 8
-    assert [x.sum() for x, _ in walk.epoch(0)] == [x.sum() for x, _ in walk.epoch(0)]
-    assert [x.sum() for x, _ in walk.epoch(0)] != [x.sum() for x, _ in walk.epoch(1)]
+    assert [b.inputs.sum() for b in walk.epoch(0)] == [b.inputs.sum() for b in walk.epoch(0)]
+    assert [b.inputs.sum() for b in walk.epoch(0)] != [b.inputs.sum() for b in walk.epoch(1)]
 
 
 def test_an_incomplete_last_batch_is_left_out_unless_it_is_the_only_one():
-    assert [len(y) for _, y in batches("background", Augment(preset="none"), 6).epoch(0)] == [6, 6]
-    assert [len(y) for _, y in batches("background", Augment(preset="none"), 99).epoch(0)] == [16]
+    assert [len(b.labels) for b in batches("background", Augment(preset="none"), 6).epoch(0)] == [6, 6]
+    assert [len(b.labels) for b in batches("background", Augment(preset="none"), 99).epoch(0)] == [16]

@@ -63,8 +63,8 @@ def fitted(
 ) -> tuple[list[dict[str, str]], dict[str, torch.Tensor]]:
     """History (rows as text) and kept weights of a training that ends before its bundle is made."""
 
-    def pack(_folder, network, *_others):
-        raise PackedError(network.state_dict())
+    def pack(_folder, networks, *_others):
+        raise PackedError(networks[0].state_dict())
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("brightctc.learn.run.pack", pack)

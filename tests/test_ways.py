@@ -13,7 +13,7 @@ CELLS = TrainingCells(np.array([True] * 8), np.array([True] * 4 + [False] * 4), 
 
 def mixed(control: str, seed: int = 0) -> list[augment.Sample]:
     cells = TrainingCells(CELLS.has_dapi, CELLS.positive, seed)
-    return list(way("mix").samples(cells, DapiMix(control=control)))  # type: ignore[arg-type]
+    return list(way(DapiMix(control=control)).samples(cells))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_a_repeated_image_is_augmented_by_draws_of_its_own():
 def test_without_dapi_there_is_nothing_to_control():
     cells = TrainingCells(np.zeros(8, bool), CELLS.positive, 0)
     with pytest.raises(UserError, match="nothing to mix in"):
-        way("mix").samples(cells, DapiMix(control="repeat"))
-    assert len(way("none").samples(cells, DapiNone())) == 8
+        way(DapiMix(control="repeat")).samples(cells)
+    assert len(way(DapiNone()).samples(cells)) == 8

@@ -97,6 +97,12 @@ class Preparation(BaseModel):
         channels = self.channels if len(self.channels) > 1 else tuple(crops)
         return np.stack([self.standardise(self.unit_image(crops[c], c, pixel_size_um), c) for c in channels])
 
+    def from_input_of(self, other: "Preparation", channel: Channel) -> tuple[float, float]:
+        """Factor and term that make this preparation's network input of one channel from that of another fit of it."""
+        mine, theirs = self.scales[channel], other.scales[channel]
+        share = theirs.white / mine.white
+        return share * theirs.sd / mine.sd, (share * theirs.mean - mine.mean) / mine.sd
+
     def _scaled(self, pixels: np.ndarray, channel: Channel) -> np.ndarray:
         if self.settings.intensity == "per_crop":
             return (pixels - pixels.mean()) / max(float(pixels.std()), 1e-6)

@@ -102,7 +102,17 @@ class DapiChannel(Section):
     way: Literal["channel"] = "channel"
 
 
-Dapi = Annotated[DapiNone | DapiMix | DapiChannel, Field(discriminator="way")]
+class DapiVirtualStain(Section):
+    """The network also paints each cell's DAPI image from its bright field; scoring needs bright field alone."""
+
+    way: Literal["virtual_stain"] = "virtual_stain"
+    weight: float = Field(default=0.5, gt=0, le=100, description="of the painting's loss beside the class's")
+    unlabelled: bool = Field(
+        default=True, description="cells without a label, of the train part and the pool, are painted too"
+    )
+
+
+Dapi = Annotated[DapiNone | DapiMix | DapiChannel | DapiVirtualStain, Field(discriminator="way")]
 WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get_args(get_args(Dapi)[0]))
 
 
@@ -117,6 +127,28 @@ class Train(Section):
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    consistency: float = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="weight of a loss that makes a crop and the same crop turned score alike; doubles a step's time",
+    )
+    layer_decay: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="each layer learns this many times as fast as the next one towards the output; 1: all alike",
+    )
+    mixup: float = Field(
+        default=0.0, ge=0, le=10, description="both shapes of the beta distribution that two crops are mixed by; 0: off"
+    )
+    folds: int = Field(
+        default=1,
+        ge=1,
+        le=10,
+        description="1: one network, judged by the validation part; more: as many networks, each judged by donors of "
+        "train and validation that it has not met, and averaged in scoring, at as many times the cost",
+    )
     keep: Literal["best", "last"] = Field(
         default="last",
         description="the epoch that is kept: best by validation F1, or the last (validation decides nothing)",

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import tifffile
 
-from brightctc.bundle import BundleThreshold
+from brightctc.bundle import Bundle, BundleThreshold
 from brightctc.errors import UserError
 from brightctc.predict import PredictResult, predict
 from brightctc.predict.ranking import ranks
@@ -117,3 +117,38 @@ def test_cells_of_the_training_are_told(export: Export, tmp_path: Path) -> None:
     assert heard(predict(folder, cohort, tmp_path / "a.csv"), "48 of 48 cells were in this bundle's training")
     fresh = as_cohort(export, tmp_path / "fresh", cell_id=pl.format("new/{}", "cell_id"))
     assert heard(predict(folder, fresh, tmp_path / "b.csv"), "6 of the input's donors")
+
+
+# --- uncertain
+
+
+def test_uncertain_cells_are_those_whose_set_is_not_their_call(export: Export, bundle: Path, tmp_path: Path) -> None:
+    read = Bundle.read(bundle)
+    alpha = 0.5
+    sets = read.validation.sets(alpha)
+    assert sets is not None
+    plain = predict(bundle, export.folder, tmp_path / "plain.csv", **NAMES)
+    found = predict(bundle, export.folder, tmp_path / "found.csv", uncertain=alpha, **NAMES)
+    table = found.table
+    logit = np.log(table["score"].to_numpy() / (1 - table["score"].to_numpy()))
+    called = (plain.table["call"] == POSITIVE).to_numpy()
+    doubted = sets.uncertain(logit, called)
+    expected = np.where(doubted, "uncertain", np.where(called, POSITIVE, NEGATIVE))
+    assert table["call"].to_list() == expected.tolist()
+    assert found.calls["uncertain"] == int(doubted.sum())
+    assert sum(found.calls.values()) == found.cells
+    assert table["rank"].equals(plain.table["rank"]), "doubt hides and moves nothing"
+    meta = json.loads((tmp_path / "found.meta.json").read_text())
+    assert meta["uncertain"]["positive_from"] == sets.positive_from
+    assert "--uncertain 0.5" in meta["command"]
+    assert heard(found, "not promised")
+
+
+@pytest.mark.parametrize(("alpha", "words"), [(0.7, "not a share"), (0.0, "not a share"), (0.001, "takes 999 of each")])
+def test_sets_that_can_not_be_drawn_are_one_error(
+    export: Export, bundle: Path, tmp_path: Path, alpha: float, words: str
+) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        predict(bundle, export.folder, tmp_path / "scores.csv", uncertain=alpha, **NAMES)
+    assert refused.value.where == "--uncertain"
+    assert not (tmp_path / "scores.csv").exists()

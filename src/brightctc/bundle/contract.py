@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from brightctc.bundle import likeness
 from brightctc.bundle.crop_measures import RANGES, CropMeasures
 from brightctc.bundle.sample_measures import SampleMeasures
 from brightctc.measure import QualityLimits
@@ -23,6 +24,7 @@ CONTRACT_FLAGS = {
     "bit_depth_outside": "another type of pixel, or values above the training crops' bit depth",
     "intensity_outside": "mean intensity outside the 1st to 99th percentile of the training crops",
     "contrast_outside": "contrast (sd / mean) outside the 1st to 99th percentile of the training crops",
+    likeness.FLAG: likeness.MEANING,
 }
 
 

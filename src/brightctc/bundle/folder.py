@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from brightctc import files
 from brightctc.bundle.about import FORMAT_VERSION, About
+from brightctc.bundle.likeness import Likeness
 from brightctc.bundle.precision import best_precision, refuse_precision
 from brightctc.bundle.processor import Precision, processor_class
 from brightctc.bundle.seen import FILE_NAME as SEEN
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from brightctc.bundle.runtime import Session
 
 ABOUT, MODEL, WEIGHTS, CARD = "bundle.json", "model.onnx", "weights.safetensors", "README.md"
+LIKENESS = "likeness.safetensors"
 INT8 = ("model.int8.xml", "model.int8.bin")  # OpenVINO's own two files, where the bundle has such a network
 WITHDRAWN = "WITHDRAWN.json"  # the mark of a donor's withdrawal; the one file that may be added later
 _WITHDRAWN_WORDS = "a donor whose cells trained this bundle has withdrawn"
@@ -122,6 +124,11 @@ class Bundle:
         """The hashed ids of training and validation cells and donors."""
         return Seen.read(self.folder / SEEN)
 
+    @cached_property
+    def likeness(self) -> Likeness | None:
+        """How it tells cells that are unlike its training cells; None where it can't."""
+        return None if self.about.likeness is None else Likeness.from_bytes(self.bytes_of(LIKENESS))
+
     def bytes_of(self, name: str) -> bytes:
         """The verified content of one of the bundle's files; a UserError where it changed since `read`."""
         content = (self.folder / name).read_bytes()
@@ -170,7 +177,8 @@ def _about(folder: Path) -> About:
 
 def _verify(folder: Path, about: About) -> None:
     quantised = INT8 if about.tested("int8") is not None else ()
-    for name in (MODEL, WEIGHTS, SEEN, CARD, *quantised):
+    likeness = () if about.likeness is None else (LIKENESS,)
+    for name in (MODEL, WEIGHTS, SEEN, CARD, *quantised, *likeness):
         if name not in about.files:
             raise UserError(f"bundle.json lists no {name}", folder / ABOUT, "restore the bundle from where it came")
     for name, expected in about.files.items():

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from brightctc.bundle.processor import Precision
-from brightctc.metrics import Threshold, choose_threshold
+from brightctc.metrics import ConformalSets, Threshold, choose_threshold, conformal_sets
 
 
 class Frozen(BaseModel):
@@ -19,13 +19,15 @@ class ValidationCells(Frozen):
     """Logits and labels of the validation cells, sorted by logit, so that other thresholds can be derived.
 
     No ids. donor: 0, 1, 2 … stand for the donors in order of first appearance, None where unknown.
-    samples: number of samples they came from (looks per sample), at least 1.
+    samples: number of samples they came from (looks per sample), at least 1. folds: 1: the logits are the bundle's own;
+    more: it averages so many networks, and each cell's logit is that of the one that has not met its donor.
     """
 
     logit: tuple[float, ...]
     positive: tuple[bool, ...]
     donor: tuple[int | None, ...]
     samples: int = Field(default=1, ge=1)
+    folds: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _one_of_each_per_cell(self) -> Self:
@@ -34,7 +36,7 @@ class ValidationCells(Frozen):
         return self
 
     @classmethod
-    def of(cls, logit: Any, positive: Any, donor: Any, samples: int = 1) -> Self:
+    def of(cls, logit: Any, positive: Any, donor: Any, samples: int = 1, folds: int = 1) -> Self:
         """From n logits, n booleans and n donor ids (or Nones), in any order."""
         rows = sorted(zip(map(float, logit), map(bool, positive), donor, strict=True), key=lambda row: row[:2])
         numbers: dict[str, int] = {}
@@ -46,12 +48,17 @@ class ValidationCells(Frozen):
             positive=tuple(row[1] for row in rows),
             donor=tuple(None if row[2] is None else numbers[row[2]] for row in rows),
             samples=samples,
+            folds=folds,
         )
 
     @property
     def donors(self) -> list[str | None]:
         """The donor numbers as text, as `metrics.choose_threshold` takes them."""
         return [None if number is None else str(number) for number in self.donor]
+
+    def sets(self, alpha: float) -> ConformalSets | None:
+        """Conformal sets that these cells draw; None where a class has too few of them."""
+        return conformal_sets(np.array(self.logit), np.array(self.positive, dtype=bool), alpha)
 
     def line(self, policy: str) -> Threshold:
         """The threshold that a policy gives on these cells. UserError for an unknown policy."""

@@ -12,7 +12,8 @@ from brightctc import files
 from brightctc.bundle.about import About, Provenance
 from brightctc.bundle.card import model_card
 from brightctc.bundle.contract import Contract
-from brightctc.bundle.folder import ABOUT, CARD, INT8, MODEL, SEEN, WEIGHTS, Bundle
+from brightctc.bundle.folder import ABOUT, CARD, INT8, LIKENESS, MODEL, SEEN, WEIGHTS, Bundle
+from brightctc.bundle.likeness import Likeness, LikenessLimit
 from brightctc.bundle.seen import Seen
 from brightctc.bundle.tested import Tested
 from brightctc.bundle.validation import BundleThreshold, ValidationCells
@@ -29,6 +30,7 @@ class BundleParts:
     threshold: chosen on `validation` with the exported float32 network.
     temperature: None where not calibrated.
     parity: largest |score difference| between the trained network and the exported one.
+    likeness, likeness_limit: both or neither.
     """
 
     name: str
@@ -43,6 +45,8 @@ class BundleParts:
     temperature: float | None = None
     parity: float | None = None
     parent: str | None = None
+    likeness: Likeness | None = None
+    likeness_limit: LikenessLimit | None = None
 
 
 def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundleParts, overwrite: bool = False) -> Bundle:
@@ -56,8 +60,11 @@ def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundlePart
         WEIGHTS: weights,
         SEEN: (json.dumps(parts.seen.to_json(), indent=1) + "\n").encode(),
     }
+    if parts.likeness is not None:
+        content[LIKENESS] = parts.likeness.to_bytes()
     about = About(
         name=parts.name,
+        likeness=parts.likeness_limit,
         classes=parts.classes,
         channels=parts.preparation.channels,
         preparation=parts.preparation,

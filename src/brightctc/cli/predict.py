@@ -25,6 +25,13 @@ def command(
         str | None,
         typer.Option(help="f1, recall=0.95, budget=200 (looks a sample) or top=200. Without: the bundle's own."),
     ] = None,
+    uncertain: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Call cells uncertain, so that at most this share of each class is called wrong; such as 0.1.",
+        ),
+    ] = None,
     pattern: Annotated[
         str | None, typer.Option(help="File names of a plain folder: '{sample_id}/{cell_id}_{channel}.tif'.")
     ] = None,
@@ -61,6 +68,7 @@ def command(
             source,
             scores,
             threshold=threshold,
+            uncertain=uncertain,
             pattern=pattern,
             bright_field=bright_field,
             dapi=dapi,
@@ -79,8 +87,9 @@ def command(
 
 def _show(printer: Printer, result: "PredictResult") -> None:
     candidates = result.calls[result.positive]
+    uncertain = "" if result.threshold.sets is None else f"{result.calls['uncertain']} uncertain, "
     printer.say(
-        f"{result.cells} cells: {candidates} candidates ({result.positive}), {result.calls['unreadable']} "
+        f"{result.cells} cells: {candidates} candidates ({result.positive}), {uncertain}{result.calls['unreadable']} "
         f"unreadable; threshold {_level(result)}" + ("" if result.precision == "float32" else f"; {result.precision}")
     )
     columns = ["rank", "cell_id", "score", "call", "flags"]

@@ -50,8 +50,8 @@ def command(
             workers=workers,
             progress=progress,
         )
-    kept = next(row for row in result.history if row["kept"])
-    shown = ([] if kept in result.history[-5:] else [kept]) + result.history[-5:]
+    kept = [row for row in result.history if row["kept"]]
+    shown = [row for row in kept if row not in result.history[-5:]] + result.history[-5:]
     printer.table(
         ["epoch", "steps", "training loss", "validation loss", "validation F1", ""],
         [

@@ -6,7 +6,7 @@ workers, or what was drawn before. So any draw of any run can be made again by i
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,6 +64,11 @@ class Draws:
     blur: np.ndarray
     noise: np.ndarray
     noise_seed: np.ndarray
+
+    def moves(self) -> "Draws":
+        """The same turns, flips, scales and shifts, without any change of brightness, contrast, focus or noise."""
+        nothing, same = np.zeros_like(self.blur), np.ones_like(self.brightness)
+        return replace(self, brightness=same, contrast=same, blur=nothing, noise=nothing)
 
 
 def cell_key(cell_id: str) -> int:

@@ -13,10 +13,32 @@ from brightctc.learn.crops import LabelledCells
 from brightctc.preprocess import Channel, Preparation
 from brightctc.recipe import Augment
 
+UNLABELLED = -100
+"""The label of a cell that has none; cross_entropy passes over it."""
+_UNLABELLED_ORDER = 1  # a stream of its own among the draws of an epoch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n training images on the device, labelled ones first.
+
+    inputs: float32 (n, channels, size, size). labels: int64 (n,), 0, 1 or UNLABELLED.
+    stain: float32 (n, 1, size, size), each cell's DAPI as a network of DAPI would meet it, moved as its crop was; NaN
+        where it has none. None: not asked for.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    stain: Tensor | None = None
+
 
 @dataclass(frozen=True)
 class Batches:
-    """The training samples of a run, ready to be walked through epoch by epoch."""
+    """The training samples of a run, ready to be walked through epoch by epoch.
+
+    cells: labelled ones and, after them, those without a label. further: samples of the latter; every batch has as many
+    of them as of `samples`. stain: with each cell's DAPI beside it.
+    """
 
     cells: LabelledCells
     samples: Sequence[Sample]
@@ -25,21 +47,47 @@ class Batches:
     batch_size: int
     seed: int
     device: torch.device
+    further: Sequence[Sample] = ()
+    stain: bool = False
 
     @property
     def per_epoch(self) -> int:
         """Batches an epoch: an incomplete last one is left out, unless it is the only one."""
         return max(1, len(self.samples) // self.batch_size)
 
-    def epoch(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (inputs float32 (n, channels, size, size), labels int64 (n,)) on the device, in this epoch's order."""
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch, in its order."""
         order = np.random.default_rng([self.seed, number]).permutation(len(self.samples))
         keys = [augment.cell_key(cell_id) for cell_id in self.cells.rows["cell_id"]]
-        for start in range(0, self.per_epoch * self.batch_size, self.batch_size):
+        starts = range(0, self.per_epoch * self.batch_size, self.batch_size)
+        for start, more in zip(starts, self._unlabelled(number), strict=True):
             batch = [self.samples[index] for index in order[start : start + self.batch_size]]
+            positive = self.cells.positive[[sample.labelled_by for sample in batch]].astype(np.int64)
+            labels = torch.from_numpy(np.concatenate([positive, np.full(len(more), UNLABELLED)]))
+            batch += more
             draws = augment.draw(self.settings, batch, [keys[sample.cell] for sample in batch], self.seed, number)
-            labels = torch.from_numpy(self.cells.positive[[sample.labelled_by for sample in batch]].astype(np.int64))
-            yield self._inputs(batch, draws), labels.to(self.device)
+            stain = self._stain(batch, draws) if self.stain else None
+            yield Batch(self._inputs(batch, draws), labels.to(self.device), stain)
+
+    def _unlabelled(self, number: int) -> Iterator[list[Sample]]:
+        """For each batch of an epoch, as many samples without a label as it has with one; all come in turn."""
+        rng = np.random.default_rng([self.seed, number, _UNLABELLED_ORDER])
+        order: list[int] = []
+        for _ in range(self.per_epoch):
+            wanted = min(self.batch_size, len(self.further))
+            while len(order) < wanted:
+                order += rng.permutation(len(self.further)).tolist()
+            yield [self.further[index] for index in order[:wanted]]
+            order = order[wanted:]
+
+    def _stain(self, batch: Sequence[Sample], draws: augment.Draws) -> Tensor:
+        size = self.preparation.settings.size
+        images = np.full((len(batch), 1, size, size), np.nan, np.float32)
+        stained = self.cells.has("dapi")
+        for row, sample in enumerate(batch):
+            if stained[sample.cell]:
+                images[row, 0] = self.preparation.standardise(self._unit(sample, ("dapi",))[0], "dapi")
+        return augment.apply(torch.from_numpy(images).to(self.device), draws.moves())
 
     def _inputs(self, batch: Sequence[Sample], draws: augment.Draws) -> Tensor:
         units = torch.from_numpy(np.stack([self._unit(sample) for sample in batch])).to(self.device)
@@ -47,10 +95,10 @@ class Batches:
         augmented = augment.apply(units, draws, noise_sd=float(sd.mean()))
         return ((augmented - mean) / sd).contiguous(memory_format=torch.channels_last)
 
-    def _unit(self, sample: Sample) -> np.ndarray:
+    def _unit(self, sample: Sample, channels: tuple[Channel, ...] | None = None) -> np.ndarray:
         um = self.cells.pixel_sizes[sample.cell] if self.preparation.settings.um_per_pixel else None
         images = []
-        for channel in sample.channels:
+        for channel in channels or sample.channels:
             images.append(self.preparation.unit_image(self.cells.crop(sample.cell, channel), channel, um))
         return np.stack(images)
 

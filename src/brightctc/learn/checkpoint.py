@@ -30,7 +30,7 @@ def save(
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in state.items()}
     separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     metadata = {"facts": json.dumps({"format_version": FORMAT_VERSION, **facts})}
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with files.new_file(folder / _FILE) as path:
         path.write_bytes(serialised(separate, metadata))  # not save_file: it hides that a disk is full
 

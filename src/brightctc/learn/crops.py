@@ -11,6 +11,8 @@ from brightctc.errors import UserError, typed
 from brightctc.preprocess import Channel
 
 Progress = Callable[..., None]
+JUDGING = ("validation", "test", "sealed")
+"""Parts whose cells and donors nothing in a training may have met."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,30 @@ class LabelledCells:
         if "pixel_size_um" not in self.rows.columns:
             return [None] * self.rows.height
         return self.rows["pixel_size_um"].to_list()
+
+    @property
+    def donors(self) -> list[str | None]:
+        """Per cell its donor, its sample where the donor is unknown, else None."""
+        columns = [name for name in ("donor_id", "sample_id") if name in self.rows.columns]
+        if not columns:
+            return [None] * self.rows.height
+        return self.rows.select(pl.coalesce(columns))[columns[0]].to_list()
+
+    def some(self, chosen: np.ndarray) -> "LabelledCells":
+        """Those of a bool (n,) mask."""
+        crops: dict[Channel, list[np.ndarray | None]] = {
+            channel: [crop for crop, kept in zip(images, chosen, strict=True) if kept]
+            for channel, images in self.crops.items()
+        }
+        return LabelledCells(self.rows.filter(chosen), self.positive[chosen], crops)
+
+    def and_then(self, others: "LabelledCells") -> "LabelledCells":
+        """These and, after them, others that were read in the same channels."""
+        crops: dict[Channel, list[np.ndarray | None]] = {
+            channel: images + others.crops[channel] for channel, images in self.crops.items()
+        }
+        rows = pl.concat([self.rows, others.rows], how="diagonal_relaxed")
+        return LabelledCells(rows, np.concatenate([self.positive, others.positive]), crops)
 
     def has(self, channel: Channel) -> np.ndarray:
         """Bool (n,): which cells have an image of this channel."""
@@ -68,6 +94,29 @@ def read_part(
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, part, progress)
     return LabelledCells(rows, cohort.positive(rows).to_numpy(), crops)
+
+
+def read_unlabelled(
+    cohort: Cohort, channels: tuple[Channel, ...], *, workers: int, progress: Progress | None = None
+) -> LabelledCells:
+    """Decode the cells that may teach without a label: unlabelled ones of the train part, and the pool.
+
+    Cells of donors that judge are left out: also of a donor who is in the pool and in validation, test or sealed.
+    Labels that pool cells have are not used: `positive` is False throughout. Raises UserError as `read_part`.
+    """
+    part = cohort.cells["part"]
+    known = [cohort.classes.positive, cohort.classes.negative]
+    named = "label" in cohort.cells.columns
+    without = ~pl.col("label").is_in(known).fill_null(value=False) if named else pl.lit(value=True)
+    rows = cohort.cells.filter((pl.col("part") == "pool") | ((pl.col("part") == "train") & without))
+    if "donor_id" in rows.columns:
+        judging = cohort.cells["donor_id"].filter(part.is_in(JUDGING)).drop_nulls().unique()
+        rows = rows.filter(~pl.col("donor_id").is_in(judging.implode()).fill_null(value=False))
+    rows = rows.filter(pl.all_horizontal(pl.col(channel).is_not_null() for channel in channels))
+    crops: dict[Channel, list[np.ndarray | None]] = {}
+    for channel in channels:
+        crops[channel] = _decoded(cohort, rows, channel, workers, "unlabelled", progress)
+    return LabelledCells(rows, np.zeros(rows.height, bool), crops)
 
 
 def _decoded(

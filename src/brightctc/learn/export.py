@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,26 @@ class Exported(nn.Module):
         return torch.einsum("nlc,c->nl", tokens, direction).reshape(-1, side, side)
 
 
+class Averaged(nn.Module):
+    """Several networks as one: mean logit, mean activation map, embeddings side by side (n, sum of d)."""
+
+    def __init__(self, members: "Sequence[tuple[Exported, Tensor, Tensor]]"):
+        """Each with the factor and the term, float (channels,), that make its own input of the common one."""
+        super().__init__()
+        self.members = nn.ModuleList(member for member, _, _ in members)
+        self.factors: Any = nn.ParameterList(nn.Parameter(factor, requires_grad=False) for _, factor, _ in members)
+        self.terms: Any = nn.ParameterList(nn.Parameter(term, requires_grad=False) for _, _, term in members)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Exported`, on inputs prepared in the common way."""
+        found = [
+            member(crops * factor[:, None, None] + term[:, None, None])
+            for member, factor, term in zip(self.members, self.factors, self.terms, strict=True)
+        ]
+        logits, embeddings, maps = zip(*found, strict=True)
+        return torch.stack(logits).mean(0), torch.cat(embeddings, 1), torch.stack(maps).mean(0)
+
+
 def _turned(images: Tensor, quarters: int, mirrored: bool) -> Tensor:
     turned = torch.rot90(images, quarters, (-2, -1))
     return turned.flip(-1) if mirrored else turned
@@ -81,7 +101,7 @@ def _contrast(outputs: Tensor) -> Tensor:
     return outputs[:, 1] - outputs[:, 0]
 
 
-def to_onnx(exported: Exported, channels: int, size: int) -> bytes:
+def to_onnx(exported: Exported | Averaged, channels: int, size: int) -> bytes:
     """The network as ONNX with a free batch size; the same weights give the same bytes, without paths or dates."""
     exported = exported.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     example = torch.zeros(2, channels, size, size)
@@ -102,7 +122,7 @@ def to_onnx(exported: Exported, channels: int, size: int) -> bytes:
 
 
 @torch.inference_mode()
-def torch_logits(exported: Exported, inputs: np.ndarray) -> np.ndarray:
+def torch_logits(exported: Exported | Averaged, inputs: np.ndarray) -> np.ndarray:
     """The logits that torch gives, float32 (n,), for inputs float32 (n, channels, size, size)."""
     exported.eval()
     batches = torch.from_numpy(inputs).split(_BATCH)

@@ -2,18 +2,20 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from timm.optim._param_groups import param_groups_layer_decay
 from torch import Tensor, nn
 from torch.nn import functional
 
 from brightctc.errors import UserError
 from brightctc.learn import checkpoint
-from brightctc.learn.batches import Batches
+from brightctc.learn.batches import UNLABELLED, Batch, Batches
+from brightctc.learn.lessons import Lesson
 from brightctc.metrics import choose_threshold, confusion
 from brightctc.recipe import Train
 
@@ -31,30 +33,36 @@ class Validation:
     positive: np.ndarray
 
 
+class Learner(nn.Module):
+    """The network, and what a lesson learns beside it."""
+
+    def __init__(self, network: nn.Module, lesson: Lesson):
+        super().__init__()
+        self.network, self.lesson = network, lesson
+
+
 def fit(
-    network: nn.Module,
+    learner: Learner,
     batches: Batches,
     validation: Validation,
     settings: Train,
     folder: Path,
     progress: Callable[..., None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Train `network` in place and leave the kept epoch's weights in it; return the history, a row an epoch.
+    """Train in place and leave the kept epoch's weights in the network; return the history, a row an epoch.
 
     folder: where the checkpoint lies; a run that was killed goes on from its last whole epoch.
     Raises UserError where the loss is not a number.
     """
     device, bfloat16 = batches.device, uses_bfloat16(settings.precision, batches.device)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
-    )
+    learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network, optimiser = learner.network, _optimiser(learner, settings)
     weights = _class_weights(settings, batches).to(device)
     total = settings.steps or settings.epochs * batches.per_epoch
 
     history: list[dict[str, Any]] = []
     best, best_epoch = checkpoint.copied(network), 0
-    saved = checkpoint.load(folder, network, optimiser)
+    saved = checkpoint.load(folder, learner, optimiser)
     if saved is not None:
         best, facts = saved
         history, best_epoch = facts["history"], facts["best_epoch"]
@@ -62,16 +70,13 @@ def fit(
 
     while step < total and not _gave_up(settings, epoch, best_epoch):
         torch.manual_seed(batches.seed * 1_000_003 + epoch)  # dropout; each epoch can be repeated by itself
-        network.train()
+        learner.train()
         losses = []
-        for inputs, labels in batches.epoch(epoch):
+        for batch in batches.epoch(epoch):
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(settings, step, total)
+                group["lr"] = learning_rate(settings, step, total) * group.get("lr_scale", 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                logits = network(inputs)
-            loss = functional.cross_entropy(
-                logits.float(), labels, weight=weights, label_smoothing=settings.label_smoothing
-            )
+                loss = step_loss(learner, batch, settings, weights)
             losses.append(loss.item())
             if not math.isfinite(losses[-1]):
                 raise _not_a_number(epoch, step, settings)
@@ -88,12 +93,38 @@ def fit(
         history.append(_row(epoch, step, learning_rate(settings, step - 1, total), losses, network, validation, device))
         if settings.keep == "last" or best_epoch == 0 or _beats(history[-1], history[best_epoch - 1]):
             best, best_epoch = checkpoint.copied(network), epoch
-        checkpoint.save(folder, network, optimiser, best, {"history": history, "best_epoch": best_epoch})
+        checkpoint.save(folder, learner, optimiser, best, {"history": history, "best_epoch": best_epoch})
 
     network.load_state_dict(best)
     for row in history:
         row["kept"] = row["epoch"] == best_epoch
     return history
+
+
+def step_loss(learner: Learner, batch: Batch, settings: Train, weights: Tensor) -> Tensor:
+    """The loss of one batch: of the class (cross-entropy), of the lesson, of turned crops that score differently."""
+    share = 1.0
+    mixed = batch
+    if settings.mixup:
+        mixed, share = _mixed_up(batch, settings.mixup)
+    outputs, further = learner.lesson(learner.network, mixed)
+
+    def of_class(labels: Tensor) -> Tensor:
+        return functional.cross_entropy(
+            outputs.float(), labels, weight=weights, label_smoothing=settings.label_smoothing
+        )
+
+    loss = of_class(batch.labels)
+    if settings.mixup:
+        loss = share * loss + (1 - share) * of_class(_partners(batch.labels))
+    if further is not None:
+        loss = loss + further
+    if settings.consistency:
+        turns = int(torch.randint(1, 8, ()))
+        turned = torch.rot90(batch.inputs, turns % 4, (-2, -1))
+        other = learner.network(turned.flip(-1) if turns > 3 else turned)
+        loss = loss + settings.consistency * (_logit(outputs) - _logit(other)).square().mean()
+    return loss
 
 
 def learning_rate(settings: Train, step: int, total: int) -> float:
@@ -127,6 +158,39 @@ def logits_of(network: nn.Module, inputs: np.ndarray, device: torch.device) -> n
         outputs = network(batch.contiguous(memory_format=torch.channels_last)).float()
         found.append((outputs[:, 1] - outputs[:, 0]).cpu().numpy())
     return np.concatenate(found)
+
+
+def _optimiser(learner: Learner, settings: Train) -> torch.optim.Optimizer:
+    """AdamW; with layer_decay, a group of parameters a layer, by timm's order of the layers."""
+    groups: list[dict[str, Any]] = [{"params": list(learner.parameters())}]
+    if settings.layer_decay < 1:
+        groups = param_groups_layer_decay(
+            learner.network,
+            settings.weight_decay,
+            layer_decay=settings.layer_decay,
+            weight_decay_exclude_1d=False,
+        )
+        groups += [{"params": list(learner.lesson.parameters())}]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True)
+
+
+def _logit(outputs: Tensor) -> Tensor:
+    return (outputs[:, 1] - outputs[:, 0]).float()
+
+
+def _partners(labels: Tensor) -> Tensor:
+    """Of a batch's labelled images, in the opposite order, so that those without a label keep none."""
+    labelled = int((labels != UNLABELLED).sum())
+    return torch.cat([labels[:labelled].flip(0), labels[labelled:]])
+
+
+def _mixed_up(batch: Batch, shape: float) -> tuple[Batch, float]:
+    """The labelled images, each with a share of another one (Zhang et al. 2018, arXiv 1710.09412); and the share."""
+    share = float(torch.distributions.Beta(shape, shape).sample())
+    labelled = int((batch.labels != UNLABELLED).sum())
+    first, rest = batch.inputs[:labelled], batch.inputs[labelled:]
+    inputs = torch.cat([share * first + (1 - share) * first.flip(0), rest])
+    return replace(batch, inputs=inputs), share
 
 
 def _row(

@@ -14,29 +14,82 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
 from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
-from brightctc.learn.crops import LabelledCells, Progress, read_part
+from brightctc.learn.crops import JUDGING, LabelledCells, Progress, read_part, read_unlabelled
+from brightctc.learn.folds import folds_of
 from brightctc.preprocess import Channel, Preparation
 from brightctc.recipe import Recipe
-
-JUDGING = ("validation", "test", "sealed")  # parts whose cells no weight may have met
 
 
 @dataclass(frozen=True)
 class Material:
-    """Training cells, the cells that judge, the original training images, and the preprocessing fitted on them."""
+    """What a training learns from and is judged by.
 
+    cells, judges: of the train and the validation part. unlabelled: cells that teach without a label, None where the
+    way asks for none. originals: the training images. preparation: fitted on `cells`.
+    """
+
+    way: ways.Way
     cells: LabelledCells
     judges: LabelledCells
+    unlabelled: LabelledCells | None
     originals: Sequence[Sample]
     preparation: Preparation
     validation: loop.Validation
 
     def batches(self, recipe: Recipe, seed: int, device: torch.device) -> batches.Batches:
         """The originals with their copies, ready to be walked through."""
-        samples = batches.with_copies(self.originals, recipe.augment)
+        more = 0 if self.unlabelled is None else self.unlabelled.rows.height
+        first = self.cells.rows.height
+        further = [Sample(index, self.way.CHANNELS) for index in range(first, first + more)]
         return batches.Batches(
-            self.cells, samples, self.preparation, recipe.augment, recipe.train.batch_size, seed, device
+            self.cells if self.unlabelled is None else self.cells.and_then(self.unlabelled),
+            batches.with_copies(self.originals, recipe.augment),
+            self.preparation,
+            recipe.augment,
+            recipe.train.batch_size,
+            seed,
+            device,
+            further=further,
+            stain=self.way.STAIN,
         )
+
+    @classmethod
+    def of(
+        cls,
+        cells: LabelledCells,
+        judges: LabelledCells,
+        unlabelled: LabelledCells | None,
+        recipe: Recipe,
+        seed: int,
+    ) -> "Material":
+        """Choose the training images, and fit the preprocessing on the training cells alone."""
+        way = ways.way(recipe.dapi)
+        images: dict[Channel, list[np.ndarray]] = {
+            channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
+        }
+        originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, seed))
+        preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS)
+        validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
+        return cls(way, cells, judges, unlabelled, originals, preparation, validation)
+
+    def folds(self, recipe: Recipe, seed: int) -> "list[Material]":
+        """What each fold's network learns from and is judged by; one of this alone where the recipe has one fold."""
+        if recipe.train.folds == 1:
+            return [self]
+        both = self.cells.and_then(self.judges)
+        masks = folds_of(both, recipe.train.folds, seed)
+        return [
+            Material.of(both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed)
+            for mask in masks
+            for judges in [both.some(mask)]
+        ]
+
+    def _unlabelled_but_of(self, judges: LabelledCells) -> LabelledCells | None:
+        """Cells without a label, of no donor who judges."""
+        if self.unlabelled is None:
+            return None
+        judging = {donor for donor in judges.donors if donor is not None}
+        return self.unlabelled.some(np.array([donor not in judging for donor in self.unlabelled.donors], dtype=bool))
 
 
 def refuse_seen_weights(cohort: Cohort, recipe: Recipe) -> None:
@@ -63,23 +116,15 @@ def refuse_seen_weights(cohort: Cohort, recipe: Recipe) -> None:
 
 
 def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Progress | None) -> Material:
-    """Read both parts, choose the training images, fit the preprocessing on the train part alone.
-
-    Raises UserError where the cells don't allow this training.
-    """
-    way = ways.way(recipe.dapi.way)
-    wanted: tuple[Channel, ...] = ("bright_field",) if recipe.dapi.way == "none" else ("bright_field", "dapi")
-    cells = read_part(cohort, "train", wanted, workers=workers, progress=progress)
-    judges = read_part(cohort, "validation", way.CHANNELS, workers=workers, progress=progress)
+    """Read both parts, and what teaches without a label. Raises UserError where the cells don't allow this training."""
+    way = ways.way(recipe.dapi)
+    cells = read_part(cohort, "train", way.READS, workers=workers, progress=progress)
+    needed = way.CHANNELS if recipe.train.folds == 1 else way.READS  # in another fold they are learned from
+    judges = read_part(cohort, "validation", needed, workers=workers, progress=progress)
     _refuse_one_class(cells, cohort)
     _refuse_missing(judges, way.CHANNELS, cohort)
-    originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, seed), recipe.dapi)
-    images: dict[Channel, list[np.ndarray]] = {
-        channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
-    }
-    preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS)
-    validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
-    return Material(cells, judges, originals, preparation, validation)
+    unlabelled = read_unlabelled(cohort, way.READS, workers=workers, progress=progress) if way.unlabelled else None
+    return Material.of(cells, judges, unlabelled, recipe, seed)
 
 
 def _refuse_one_class(cells: LabelledCells, cohort: Cohort) -> None:

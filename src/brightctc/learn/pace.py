@@ -3,9 +3,9 @@
 import time
 
 import torch
-from torch.nn import functional
 
 from brightctc.learn import backbones, loop, ways
+from brightctc.learn.batches import Batch
 from brightctc.learn.provenance import device
 from brightctc.recipe import Recipe
 
@@ -27,19 +27,22 @@ def seconds_per_step(recipe: Recipe, threads: int) -> float:
 
 
 def _timed(recipe: Recipe) -> list[float]:
-    channels, where = len(ways.way(recipe.dapi.way).CHANNELS), device()
+    way, where = ways.way(recipe.dapi), device()
+    channels = len(way.CHANNELS)
     network = backbones.build(recipe.backbone.model_copy(update={"weights": "none"}), channels)
-    network.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, foreach=True)
-    size, batch = recipe.preprocess.size, recipe.train.batch_size
+    learner = loop.Learner(network, way.lesson(network))
+    learner.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-4, foreach=True)
+    size, batch = recipe.preprocess.size, recipe.train.batch_size * (2 if way.unlabelled else 1)
     images = torch.randn(batch, channels, size, size, device=where).contiguous(memory_format=torch.channels_last)
-    labels = torch.arange(batch, device=where) % 2
+    stain = torch.randn(batch, 1, size, size, device=where) if way.STAIN else None
+    given, weights = Batch(images, torch.arange(batch, device=where) % 2, stain), torch.ones(2, device=where)
     seconds = []
     for _ in range(_WARM + _TIMED):
         start = time.perf_counter()
         with torch.autocast(where.type, torch.bfloat16, enabled=loop.uses_bfloat16(recipe.train.precision, where)):
-            logits = network(images)
-        functional.cross_entropy(logits.float(), labels).backward()
+            loss = loop.step_loss(learner, given, recipe.train, weights)
+        loss.backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - start)

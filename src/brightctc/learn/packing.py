@@ -1,15 +1,19 @@
 """From a trained network to its bundle: export, parity, threshold, contract, provenance."""
 
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from torch import nn
 
 from brightctc.bundle import (
     Bundle,
     BundleParts,
+    BundleThreshold,
     Contract,
     PartCounts,
     Provenance,
@@ -17,14 +21,15 @@ from brightctc.bundle import (
     ValidationCells,
     write_bundle,
 )
+from brightctc.bundle.likeness import FEWEST, Likeness
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.learn import export
+from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
-from brightctc.learn.loop import Validation
+from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
-from brightctc.metrics import choose_threshold
-from brightctc.preprocess import Preparation
+from brightctc.metrics import fitted_temperature
 from brightctc.recipe import Recipe
 
 MADE_CELLS = "trained on made cells: of no use for real ones"
@@ -32,55 +37,112 @@ PARITY_CELLS = 256
 """Validation cells on which both runtimes are compared, at most: torch needs long for thousands."""
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """The cells that the threshold rests on, with the logits of networks that have not met their donors."""
+
+    cells: LabelledCells
+    logit: np.ndarray
+
+
 def pack(
     folder: Path,
-    network: nn.Module,
+    networks: Sequence[nn.Module],
+    materials: Sequence[Material],
     cohort: Cohort,
-    parts: tuple[LabelledCells, LabelledCells],
-    validation: Validation,
-    preparation: Preparation,
     recipe: Recipe,
     seed: int,
 ) -> Bundle:
-    """Export the network, check it against torch on the validation cells, choose the threshold, write the bundle.
+    """Export what was trained, check it against torch, choose the threshold, write the bundle.
 
-    The threshold is learned from the logits of the exported network: those that scoring will give.
-    parts: the training and the validation cells.
+    networks, materials: one of each; or with folds several, that are averaged. The threshold is learned from the logits
+    of the exported network, those that scoring will give; with folds, from those of each cell's own fold.
     """
-    cells, judges = parts
-    promised = export.Exported(network.float().cpu(), recipe.backbone.views)
-    trained = export.torch_logits(promised, validation.inputs[:PARITY_CELLS])
-    shape = (len(preparation.channels), preparation.settings.size, preparation.settings.size)
+    first, views = materials[0], recipe.backbone.views
+    parts = [export.Exported(network.float().cpu(), views) for network in networks]
+    promised = parts[0] if len(parts) == 1 else _averaged(parts, materials)
+    shape = (len(first.preparation.channels), first.preparation.settings.size, first.preparation.settings.size)
     onnx = export.to_onnx(promised, shape[0], shape[1])
-    exported = Session(onnx, shape, threads=torch.get_num_threads()).run(validation.inputs).logit
-    donors = _donors(judges)
-    samples = _samples(judges)
-    bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
+    session = Session(onnx, shape, threads=torch.get_num_threads())
+    outputs = session.run(first.validation.inputs)
+    exported = outputs.logit
+    trained = export.torch_logits(promised, first.validation.inputs[:PARITY_CELLS])
+    judged = _Judged(first.judges, exported) if len(parts) == 1 else _out_of_fold(parts, materials)
     return write_bundle(
         folder,
         onnx=onnx,
-        weights=export.to_safetensors(network),
-        parts=BundleParts(
-            name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
-            classes=cohort.classes,
-            preparation=preparation,
-            threshold=choose_threshold(
-                exported.astype(np.float64), judges.positive, "f1", donors=donors, samples=samples
-            ),
-            validation=ValidationCells.of(exported, judges.positive, donors, samples=samples),
-            contract=Contract.learn(bright_field, cells.pixel_sizes, preparation.channels),
-            recipe=recipe,
-            provenance=_provenance(cohort, cells, judges, recipe, seed),
-            seen=Seen.of(
-                train_cells=cells.rows["cell_id"],
-                validation_cells=judges.rows["cell_id"],
-                train_donors=_donors(cells),
-                validation_donors=donors,
-                seed=seed,
-            ),
+        weights=export.to_safetensors(networks[0] if len(networks) == 1 else nn.ModuleList(networks)),
+        parts=replace(
+            _parts(cohort, materials, judged, recipe, seed),
             parity=export.parity(trained, exported[: len(trained)]),
+            **_likeness(session, outputs.embedding, first, len(parts)),
         ),
     )
+
+
+def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recipe: Recipe, seed: int) -> BundleParts:
+    first = materials[0]
+    cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
+    unlabelled = [each.unlabelled for each in materials if each.unlabelled is not None]
+    met = functools.reduce(LabelledCells.and_then, unlabelled, cells)
+    donors, samples = judged.cells.donors, _samples(judged.cells)
+    bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
+    validation = ValidationCells.of(judged.logit, judged.cells.positive, donors, samples=samples, folds=len(materials))
+    temperature = _temperature(judged, recipe)
+    return BundleParts(
+        name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
+        classes=cohort.classes,
+        preparation=first.preparation,
+        threshold=BundleThreshold.chosen(validation, "f1", temperature),
+        validation=validation,
+        contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
+        recipe=recipe,
+        provenance=_provenance(cohort, cells, judged.cells, recipe, seed),
+        seen=Seen.of(
+            train_cells=met.rows["cell_id"].unique(maintain_order=True),
+            validation_cells=judged.cells.rows["cell_id"],
+            train_donors=met.donors,
+            validation_donors=donors,
+            seed=seed,
+        ),
+        temperature=temperature,
+    )
+
+
+def _likeness(session: Session, judges: np.ndarray, material: Material, folds: int) -> dict[str, Any]:
+    """The parts of a bundle that tell unlike cells; of folds, by the first one, which has not met its own judges."""
+    if len(judges) < FEWEST:
+        return {}
+    learned = session.run(network_inputs(material.cells, material.preparation)).embedding
+    likeness = Likeness.of(learned[:, : learned.shape[1] // folds], material.cells.positive)
+    limit = None if likeness is None else likeness.limit(judges)
+    return {} if limit is None else {"likeness": likeness, "likeness_limit": limit}
+
+
+def _temperature(judged: _Judged, recipe: Recipe) -> float | None:
+    """Learned where the judging cells have decided nothing but a threshold, which does not depend on it."""
+    if recipe.train.keep == "best":
+        return None
+    return fitted_temperature(judged.logit, judged.cells.positive)
+
+
+def _averaged(parts: Sequence[export.Exported], materials: Sequence[Material]) -> export.Averaged:
+    """All of them on inputs that are prepared as the first one's."""
+    common = materials[0].preparation
+    members = []
+    for part, material in zip(parts, materials, strict=True):
+        made = [material.preparation.from_input_of(common, channel) for channel in common.channels]
+        factor, term = torch.tensor(made, dtype=torch.float32).T
+        members.append((part, factor, term))
+    return export.Averaged(members)
+
+
+def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]) -> _Judged:
+    logits = [
+        export.torch_logits(part, material.validation.inputs) for part, material in zip(parts, materials, strict=True)
+    ]
+    cells = functools.reduce(LabelledCells.and_then, [material.judges for material in materials])
+    return _Judged(cells, np.concatenate(logits))
 
 
 def _provenance(cohort: Cohort, cells: LabelledCells, judges: LabelledCells, recipe: Recipe, seed: int) -> Provenance:
@@ -109,21 +171,18 @@ def _assumptions(recipe: Recipe) -> tuple[str, ...]:
         found.append("the network started from random weights, not from ImageNet's")
     if recipe.backbone.weights not in ("packaged", "imagenet", "none"):
         found.append("the network started from weights of a file; what these were trained on is not known")
+    if recipe.train.folds > 1:
+        found.append(
+            f"{recipe.train.folds} networks are averaged; the threshold rests on scores of single ones, of donors "
+            "that they had not met"
+        )
     return tuple(found)
 
 
 def _counts(cells: LabelledCells) -> PartCounts:
-    donors = {donor for donor in _donors(cells) if donor is not None}
+    donors = {donor for donor in cells.donors if donor is not None}
     positives = int(np.count_nonzero(cells.positive))
     return PartCounts(positive=positives, negative=cells.rows.height - positives, donors=len(donors) or None)
-
-
-def _donors(cells: LabelledCells) -> list[str | None]:
-    """Per cell its donor, its sample where the donor is unknown, else None."""
-    columns = [name for name in ("donor_id", "sample_id") if name in cells.rows.columns]
-    if not columns:
-        return [None] * cells.rows.height
-    return cells.rows.select(pl.coalesce(columns))[columns[0]].to_list()
 
 
 def _samples(cells: LabelledCells) -> int:

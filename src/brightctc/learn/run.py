@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -72,15 +73,16 @@ def train(
             return _finished(run, plan.identity())
         material = gather(plan.cohort, plan.recipe, plan.seed, workers or min(4, os.cpu_count() or 1), progress)
         torch.set_num_threads(plan.threads)
-        torch.manual_seed(plan.seed)
-        network = backbones.build(plan.recipe.backbone, len(material.preparation.channels))
+        materials = material.folds(plan.recipe, plan.seed)
+        learners = [_learner(plan, each, number) for number, each in enumerate(materials)]
         if overwrite:  # not before now: what can't be trained must not cost the former run
             _clear(run)
         _record(run, plan, plan.identity())
-        steps = material.batches(plan.recipe, plan.seed, device())
-        history = loop.fit(network, steps, material.validation, plan.recipe.train, run / "checkpoint", progress)
+        history: list[dict[str, Any]] = []
+        for number, (learner, each) in enumerate(zip(learners, materials, strict=True)):
+            history += _fitted(run, plan, learner, each, number, progress)
         files.write_text(run / "history.csv", pl.DataFrame(history).write_csv())
-        return _finish(run, plan, network, material, history)
+        return _finish(run, plan, [learner.network for learner in learners], materials, history)
 
 
 @dataclass(frozen=True)
@@ -101,24 +103,48 @@ class _Plan:
         }
 
 
+def _learner(plan: _Plan, material: Material, fold: int) -> loop.Learner:
+    """The network of one fold before its first step, and what is learned beside it."""
+    torch.manual_seed(plan.seed + 1_000_003 * fold)
+    network = backbones.build(plan.recipe.backbone, len(material.preparation.channels))
+    return loop.Learner(network, material.way.lesson(network))
+
+
+def _fitted(
+    run: Path, plan: _Plan, learner: loop.Learner, material: Material, number: int, progress: Progress | None
+) -> list[dict[str, Any]]:
+    """Train one fold's network; its history."""
+    folds = plan.recipe.train.folds
+    steps = material.batches(plan.recipe, plan.seed, device())
+    checkpoint = run / "checkpoint" / (f"fold-{number + 1}" if folds > 1 else "")
+
+    def tell(task: str, done: int, of: int, note: str = "") -> None:
+        if progress is not None:
+            progress(task if folds == 1 else f"{task}, fold {number + 1} of {folds}", done, of, note)
+
+    history = loop.fit(learner, steps, material.validation, plan.recipe.train, checkpoint, tell)
+    return history if folds == 1 else [{"fold": number + 1, **row} for row in history]
+
+
 def _finish(
-    run: Path, plan: _Plan, network: nn.Module, material: Material, history: list[dict[str, Any]]
+    run: Path,
+    plan: _Plan,
+    networks: list[nn.Module],
+    materials: list[Material],
+    history: list[dict[str, Any]],
 ) -> TrainResult:
     shutil.rmtree(run / "bundle", ignore_errors=True)  # of a run that was stopped while it wrote its result
-    parts = (material.cells, material.judges)
-    bundle = pack(
-        run / "bundle", network, plan.cohort, parts, material.validation, material.preparation, plan.recipe, plan.seed
-    )
-    kept = next(row for row in history if row["kept"])
+    bundle = pack(run / "bundle", networks, materials, plan.cohort, plan.recipe, plan.seed)
+    kept = [row for row in history if row["kept"]]
     result = {
         "format_version": FORMAT_VERSION,
         **plan.identity(),
         "bundle_hash": bundle.hash,
         "epochs": len(history),
-        "steps": history[-1]["steps"],
-        "kept_epoch": kept["epoch"],
-        "validation_f1": kept["validation_f1"],
-        "validation_loss": kept["validation_loss"],
+        "steps": sum({row.get("fold"): row["steps"] for row in history}.values()),
+        "kept_epoch": kept[0]["epoch"] if len(kept) == 1 else [row["epoch"] for row in kept],
+        "validation_f1": fmean(row["validation_f1"] for row in kept),
+        "validation_loss": fmean(row["validation_loss"] for row in kept),
         "threshold": bundle.threshold.score,
         "parity": bundle.about.parity,
     }

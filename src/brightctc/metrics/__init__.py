@@ -3,6 +3,7 @@
 from brightctc.metrics.blank import Blank, Detection, blank_of, detection
 from brightctc.metrics.calibration import Reliability, brier, calibration_error, reliability
 from brightctc.metrics.comparing import Comparison, SeedTests, compare, holm, seed_tests
+from brightctc.metrics.conformal import ConformalSets, conformal_sets
 from brightctc.metrics.counts import Counts, confusion, constant_classifier
 from brightctc.metrics.curves import Curve, average_precision, precision_recall_curve, roc_auc, roc_curve
 from brightctc.metrics.effect import cliffs_delta
@@ -21,6 +22,7 @@ from brightctc.metrics.linearity import Linearity, linearity
 from brightctc.metrics.planning import LearningCurve, design_effect, learning_curve, positives_needed, units_needed
 from brightctc.metrics.rare import RarePrecision, expected_precision, precision_at_prevalence
 from brightctc.metrics.resampling import resampled_figures
+from brightctc.metrics.temperature import fitted_temperature
 from brightctc.metrics.thresholds import Threshold, choose_threshold, parse_policy, sigmoid
 from brightctc.metrics.units import unit_numbers
 
@@ -28,6 +30,7 @@ __all__ = [
     "FIGURES",
     "Blank",
     "Comparison",
+    "ConformalSets",
     "Counts",
     "Curve",
     "Detection",
@@ -49,6 +52,7 @@ __all__ = [
     "cliffs_delta",
     "clopper_pearson",
     "compare",
+    "conformal_sets",
     "confusion",
     "constant_classifier",
     "design_effect",
@@ -56,6 +60,7 @@ __all__ = [
     "differences",
     "expected_precision",
     "figures",
+    "fitted_temperature",
     "holm",
     "intervals",
     "learning_curve",

@@ -7,6 +7,8 @@ import numpy as np
 
 from brightctc.bundle import Bundle, choose
 from brightctc.errors import UserError
+from brightctc.metrics import ConformalSets
+from brightctc.metrics.conformal import LEAST_ALPHA, MOST_ALPHA, needed
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class CallRule:
 
     policy: `f1`, `recall=0.95`, `top=200` …. logit, score: the same level on both scales; of a `top` rule those
     of the last cell it called, None before it was applied or where it called none.
+    sets: the bundle's conformal sets, where cells are to be called uncertain; None: none is.
     """
 
     policy: str
@@ -22,10 +25,21 @@ class CallRule:
     score: float | None
     top: int | None = None
     warnings: tuple[str, ...] = ()
+    sets: ConformalSets | None = None
 
     @classmethod
-    def of(cls, bundle: Bundle, policy: str | None) -> Self:
-        """None: the bundle's own threshold. Raises UserError for an unknown policy."""
+    def of(cls, bundle: Bundle, policy: str | None, uncertain: float | None = None) -> Self:
+        """policy: None for the bundle's own threshold. uncertain: the α of conformal sets; None: no cell is.
+
+        Raises UserError for an unknown policy, and where the bundle's validation cells are too few for such sets.
+        """
+        rule = cls._of(bundle, policy)
+        if uncertain is None:
+            return rule
+        return replace(rule, sets=_sets(bundle, uncertain), warnings=(*rule.warnings, *_promises(bundle, uncertain)))
+
+    @classmethod
+    def _of(cls, bundle: Bundle, policy: str | None) -> Self:
         if policy is None:
             own = bundle.threshold
             return cls(own.policy, own.logit, own.score, None, own.warnings)
@@ -50,8 +64,42 @@ class CallRule:
             return (rank > 0) & (rank <= self.top)
         return logit.astype(np.float64) >= (np.inf if self.logit is None else self.logit)
 
+    def uncertain(self, logit: np.ndarray, called: np.ndarray) -> np.ndarray:
+        """Which of n cells are called uncertain: bool (n,), see `ConformalSets.uncertain`."""
+        return np.zeros(len(logit), bool) if self.sets is None else self.sets.uncertain(logit, called)
+
     def applied(self, logit: float, score: float) -> Self:
         """With the level of the last cell called (infinite: none was), where only the input could tell it."""
         if self.top is None or not np.isfinite(logit):
             return self
         return replace(self, logit=logit, score=score)
+
+
+def _sets(bundle: Bundle, alpha: float) -> ConformalSets:
+    if not LEAST_ALPHA <= alpha <= MOST_ALPHA:
+        raise UserError(
+            f"{alpha:g} is not a share of cells that may be wrong",
+            "--uncertain",
+            f"give one from {LEAST_ALPHA} to {MOST_ALPHA}, such as 0.1",
+        )
+    cells, found = bundle.validation, bundle.validation.sets(alpha)
+    if found is None:
+        positives = sum(cells.positive)
+        raise UserError(
+            f"this bundle has {positives} positive and {len(cells.positive) - positives} negative validation cells, "
+            f"and --uncertain {alpha:g} takes {needed(alpha)} of each",
+            "--uncertain",
+            "give a larger share, such as 0.2, or train with more validation cells (train.folds uses all)",
+        )
+    return found
+
+
+def _promises(bundle: Bundle, alpha: float) -> tuple[str, ...]:
+    """What the sets are good for, in words."""
+    words = [
+        f"uncertain: of cells like the validation cells, at most {alpha:.3g} of each class are told to be of the other "
+        "or neither; for cells of another origin (patients, where it learned from lines) this is not promised"
+    ]
+    if bundle.about.recipe["train"]["keep"] == "best" and bundle.about.validation.folds == 1:
+        words.append("uncertain: the kept epoch was chosen on the same validation cells, so not even that is sure")
+    return tuple(words)

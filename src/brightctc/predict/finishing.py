@@ -49,10 +49,12 @@ def finish(work: Work, bundle: Bundle, rule: CallRule, target: Path, ending: str
 
 def _verdicts(piece: pl.DataFrame, bundle: Bundle, rule: CallRule, rank: np.ndarray) -> Verdicts:
     logit = piece[LOGIT].to_numpy()
+    called = rule.called(logit, rank)
     return Verdicts(
         logit=logit,
         score=bundle.score(logit),
-        called=rule.called(logit, rank),
+        called=called,
+        uncertain=rule.uncertain(logit, called),
         flags=piece["flags"].to_list(),
         error=piece["error"].to_list(),
     )

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def meta_text(result: PredictResult, bundle: Bundle, given: Source, command: str
         "bundle_name": bundle.about.name,
         "classes": bundle.classes.model_dump(),
         "threshold": result.threshold.level(),
+        "uncertain": None if result.threshold.sets is None else asdict(result.threshold.sets),
         "precision": result.precision,
         "processor": None if result.precision == "float32" else processor_class(bundle.precision),
         "device": result.device,

@@ -23,7 +23,7 @@ from brightctc.predict.pace import Pace
 from brightctc.predict.result import PredictResult
 from brightctc.predict.scoring import Chunk, require_channels, score_blocks
 from brightctc.predict.source import read_source
-from brightctc.predict.table import meta_path, require_ending
+from brightctc.predict.table import UNCERTAIN, meta_path, require_ending
 from brightctc.predict.tally import UNREADABLE, Tally
 from brightctc.predict.work import Work, folder_of
 
@@ -47,6 +47,7 @@ def predict(
     scores: Path,
     *,
     threshold: str | None = None,
+    uncertain: float | None = None,
     pattern: str | None = None,
     bright_field: str | None = None,
     dapi: str | None = None,
@@ -66,6 +67,8 @@ def predict(
     scores: the table to write, .csv or .parquet; SCORES.meta.json is written beside it.
     threshold: None for the bundle's own; `f1`, `recall=0.95` or `budget=200` as chosen on the bundle's validation
         cells; `top=N` calls the N highest of this input.
+    uncertain: a share such as 0.1: cells whose conformal set at this α is not just the class they would be called are
+        called `uncertain`; see docs/predict.md.
     pattern, bright_field, dapi: how a plain folder's file names are read, as for `brightctc import`; the bundle's
         own where not given.
     precision: of the network's arithmetic: `float32`, `bfloat16`, `int8`; `auto` is the fastest that the bundle was
@@ -83,7 +86,7 @@ def predict(
     names = Names(pattern, bright_field, dapi)
     used, warnings = chosen_device(device, precision)
     model = Bundle.read(bundle).at("float32" if used == "cuda" else precision)
-    rule = CallRule.of(model, threshold)
+    rule = CallRule.of(model, threshold, uncertain)
     given = read_source(source, model, names)
     require_channels(model, given.channels)
     for target in (scores, meta_path(scores)):
@@ -98,7 +101,12 @@ def predict(
     with _work(scores, job, resume, overwrite) as work:
         means = _Means(used, engine, address, threads, workers)
         _score(work, _chunks(model, given, work.done, means), given.cells, progress)
-        options = {"--threshold": threshold, "--precision": None if precision == "auto" else precision}
+        share = None if uncertain is None else f"{uncertain:g}"
+        options = {
+            "--threshold": threshold,
+            "--uncertain": share,
+            "--precision": None if precision == "auto" else precision,
+        }
         command = command_line(bundle, source, scores, options, names)
         return _finish(work, model, given, rule, scores, used, warnings, command)
 
@@ -161,6 +169,7 @@ def _finish(
         finished = finish(work, bundle, rule, table_file, scores.suffix)
         tally, positive, negative = finished.tally, bundle.classes.positive, bundle.classes.negative
         assert tally.top is not None, "an input has cells"
+        middle = () if rule.sets is None else (UNCERTAIN,)
         result = PredictResult(
             scores=scores,
             meta=meta_path(scores),
@@ -170,7 +179,7 @@ def _finish(
             device=device,
             threshold=finished.rule,
             positive=positive,
-            calls={name: tally.calls[name] for name in (positive, negative, UNREADABLE)},
+            calls={name: tally.calls[name] for name in (positive, *middle, negative, UNREADABLE)},
             flags=dict(sorted(tally.flags.items(), key=lambda item: (-item[1], item[0]))),
             samples=tally.samples(),
             top=tally.top.sort("rank"),

@@ -17,6 +17,7 @@ from brightctc.bundle import Bundle, CropMeasures
 from brightctc.bundle.runtime import BATCH, Outputs, Scorer
 from brightctc.errors import UserError
 from brightctc.predict.blocks import Block, Loaded, of_files
+from brightctc.predict.doubt import Doubt
 from brightctc.predict.preparers import Hand, default_workers, preparers
 from brightctc.predict.preparing import Prepared, Preparer
 from brightctc.preprocess import Channel
@@ -115,10 +116,10 @@ def score_blocks(
             ThreadPoolExecutor(1, thread_name_prefix="load") as loader,
             preparers(Preparer.of(bundle), workers, cells) as hand,
         ):
-            tasks = _Until(_tasks(blocks, loader))
+            tasks, doubt = _Until(_tasks(blocks, loader)), Doubt.of(bundle)
             begun: deque[_Begun] = deque()
             for task, prepared in _prepared(hand, tasks, _AHEAD * workers):
-                begun.append(_begin(scorer, task, prepared))
+                begun.append(_begin(scorer, task, prepared, doubt))
                 if len(begun) > _AHEAD:  # by now the first of them is done, or nearly: `start` waits for its turn
                     yield begun.popleft().chunk(embeddings)
             while begun:
@@ -183,6 +184,7 @@ class _Begun:
     task: Loaded
     prepared: Prepared
     outputs: list[Future[Outputs]]
+    doubt: Doubt | None
 
     def chunk(self, embeddings: bool) -> Chunk:
         """Its results; waits for them."""
@@ -199,12 +201,12 @@ class _Begun:
             for words, value in zip(self.prepared.error, logit, strict=True)
         ]
         prepared, task = self.prepared, self.task
-        return Chunk(
-            task.start, logit, error, prepared.flags, prepared.measures, task.pixel_sizes, task.cells, embedding
-        )
+        flags = prepared.flags if self.doubt is None else self.doubt.added(prepared.flags, ready, outputs.embedding)
+        return Chunk(task.start, logit, error, flags, prepared.measures, task.pixel_sizes, task.cells, embedding)
 
 
-def _begin(scorer: Scorer, task: Loaded, prepared: Prepared) -> _Begun:
+def _begin(scorer: Scorer, task: Loaded, prepared: Prepared, doubt: Doubt | None) -> _Begun:
     values = prepared.values
     starts = range(0, max(len(values), 1), BATCH)  # of no cells a batch too: it tells how wide the outputs are
-    return _Begun(task, prepared, [scorer.start(values[start : start + BATCH]) for start in starts])
+    outputs = [scorer.start(values[start : start + BATCH]) for start in starts]
+    return _Begun(task, prepared, outputs, doubt)

@@ -16,6 +16,7 @@ from brightctc.predict.ranking import ranks
 META_VERSION = 1
 COLUMNS = ("cell_id", "sample_id", "bright_field", "score", "call", "rank", "flags", "error")
 MADE = ("score", "call", "rank", "flags", "error")
+UNCERTAIN = "uncertain"
 ENDINGS = (".csv", ".parquet")
 _ROW_GROUP = 2**14  # rows
 
@@ -25,6 +26,7 @@ class Verdicts:
     """What was found of n cells, in input order.
 
     logit: float32 (n,), score: float64 (n,), both NaN where there is none. called: bool (n,), called positive.
+    uncertain: bool (n,), called uncertain instead; None: none is.
     flags: as `joined` writes them. error: in words; None where all went well.
     """
 
@@ -33,6 +35,7 @@ class Verdicts:
     called: np.ndarray
     flags: Sequence[str | None]
     error: Sequence[str | None]
+    uncertain: np.ndarray | None = None
 
 
 def meta_path(scores: Path) -> Path:
@@ -64,6 +67,8 @@ def scores_table(
     missing = np.isnan(verdicts.score)
     rank = ranks(verdicts.logit) if rank is None else rank
     call = pl.Series(np.where(verdicts.called, classes.positive, classes.negative), dtype=pl.String)
+    if verdicts.uncertain is not None:
+        call = call.set(pl.Series(verdicts.uncertain), UNCERTAIN)
     made = {
         "score": pl.Series(verdicts.score, dtype=pl.Float64, nan_to_null=True),
         "call": call.set(pl.Series(missing), None),

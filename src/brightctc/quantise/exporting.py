@@ -82,6 +82,7 @@ def export(
     if bf16:
         refuse_without_instructions("bfloat16")
     read, cohort = Bundle.read(bundle), Cohort.read(calibration)
+    _refuse_folds(read)
     inputs = calibrating_cells(read, cohort, progress).inputs if int8 else None
     guard = Guard.of(read, judging_cells(read, cohort, progress), cohort.root)
     made: list[Tested] = []
@@ -133,6 +134,17 @@ def _bfloat16(guard: Guard, progress: Progress | None) -> Tested:
 def _tell(progress: Progress | None, task: str, done: int, note: str = "") -> None:
     if progress is not None:
         progress(task, done, 1, note)
+
+
+def _refuse_folds(bundle: Bundle) -> None:
+    """Raise UserError where no cell is left that the network has not learned from."""
+    if bundle.about.validation.folds > 1:
+        raise UserError(
+            f"this bundle averages {bundle.about.validation.folds} folds: some of them have learned from each of its "
+            "cells, and none is left to test a precision on",
+            bundle.folder,
+            "train with --set train.folds=1 for a bundle that can be quantised",
+        )
 
 
 def _refuse_place(bundle: Path, new: Path, overwrite: bool) -> None:

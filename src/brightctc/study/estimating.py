@@ -42,19 +42,20 @@ def _estimate(place: Place, variant: Variant, threads: int, pace: dict[str, floa
         return Estimate(variant.name, variant.words, runs, None, 0.0, failed.what)
     if variant.recipe is None:
         return Estimate(variant.name, variant.words, runs, None, 0.0)
-    steps = steps_of(variant.recipe, *_learned(place.cohort, variant))
-    key = _pace_key(variant.recipe)
+    recipe = variant.recipe
+    steps = steps_of(recipe, *_learned(place.cohort, variant))
+    key = _pace_key(recipe)
     if key not in pace:
         from brightctc.learn.pace import seconds_per_step  # torch
 
-        pace[key] = seconds_per_step(variant.recipe, threads)
-    hours = runs * (steps * pace[key] + _OVERHEAD_SECONDS) / 3600
+        pace[key] = seconds_per_step(recipe, threads)
+    hours = runs * recipe.train.folds * (steps * pace[key] + _OVERHEAD_SECONDS) / 3600
     return Estimate(variant.name, variant.words, runs, steps, hours)
 
 
 def _pace_key(recipe: Recipe) -> str:
-    both = recipe.dapi.way == "channel"
-    return f"{recipe.backbone.name} {recipe.preprocess.size} {recipe.train.batch_size} {recipe.train.precision} {both}"
+    of = recipe.train
+    return f"{recipe.backbone} {recipe.preprocess.size} {recipe.dapi} {of.batch_size} {of.precision} {of.consistency}"
 
 
 def _learned(cohort: Cohort, variant: Variant) -> tuple[int, int]:

@@ -1,13 +1,20 @@
 """Bright field alone."""
 
+from typing import ClassVar
+
 from brightctc.learn.augment import Sample
-from brightctc.learn.ways import TrainingCells
+from brightctc.learn.ways import TrainingCells, Way
 from brightctc.preprocess import Channel
-from brightctc.recipe import DapiNone
-
-CHANNELS: tuple[Channel, ...] = ("bright_field",)
 
 
-def samples(cells: TrainingCells, _settings: DapiNone) -> list[Sample]:
+class BrightFieldAlone(Way):
     """One bright-field image a cell."""
-    return [Sample(index, CHANNELS) for index in range(len(cells.positive))]
+
+    READS: ClassVar[tuple[Channel, ...]] = ("bright_field",)
+
+    def samples(self, cells: TrainingCells) -> list[Sample]:
+        """One image a cell."""
+        return [Sample(index, self.CHANNELS) for index in range(len(cells.positive))]
+
+
+WAY = BrightFieldAlone
