@@ -103,7 +103,8 @@ def page(rows: list[dict[str, Any]], precision: str, work: Path) -> Iterator[str
         )
     yield "\n![Rate over the largest scoring, and memory by number of cells](scaling.svg)\n"
     yield "First and last tenth: of the cells scored, without the start. Last pass: ranks, and the scores file. Memory:"
-    yield "the most that was held, with all workers, pages that they share counted once (looked at twice a second);\nwith `ray`, its own processes too.\n"
+    yield "the most that was held, with all workers, pages that they share counted once (looked at twice a second);"
+    yield "with `ray`, its own processes too.\n"
     yield f"{machine()}. {versions()}. Made by `{command()}`."
 
 
