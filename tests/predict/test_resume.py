@@ -82,7 +82,7 @@ def test_killed_and_resumed_gives_the_same_bytes(
     process.wait()
     told = []
     result = predict(bundle, cohort, scores, resume=True, progress=lambda *report: told.append(report))
-    if process.returncode == -signal.SIGKILL:
+    if process.returncode == -signal.SIGKILL and told:  # nothing is told where all cells were scored by then
         assert told[0][1] > 0.5 * share * CELLS, "it began anew"
     assert scores.read_bytes() == (tmp_path / f"whole.{ending}").read_bytes()
     assert result.calls["unreadable"] == 5 * CELLS / 48

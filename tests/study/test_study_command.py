@@ -47,7 +47,7 @@ def test_from_declaration_to_report(cohort: Path, tmp_path: Path) -> None:
     assert "mix against none: average precision" in told
     assert "report:" in told
     summary = json.loads(run(*words, "--json"))
-    assert {row["name"] for row in summary["rows"]} == {"none", "mix", "channel", "constant"}
+    assert {row["name"] for row in summary["rows"]} == {"none", "mix", "channel", "virtual_stain", "constant"}
     assert summary["failed"] == {}
 
 
