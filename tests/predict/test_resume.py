@@ -138,6 +138,31 @@ def test_resume_with_nothing_to_go_on_with_begins(bundle: Path, cohort: Path, tm
     assert predict(bundle, cohort, tmp_path / "scores.csv", resume=True).cells == CELLS
 
 
+def test_a_scoring_that_was_killed_after_its_last_word_is_not_refused(
+    bundle: Path, cohort: Path, tmp_path: Path
+) -> None:
+    predict(bundle, cohort, tmp_path / "scores.csv")
+    whole = [(tmp_path / name).read_bytes() for name in ("scores.csv", "scores.meta.json")]
+    predict(bundle, cohort, tmp_path / "scores.csv", resume=True)
+    assert [(tmp_path / name).read_bytes() for name in ("scores.csv", "scores.meta.json")] == whole
+    other = tiny_bundle(tmp_path / "other", name="other").folder
+    with pytest.raises(UserError, match="already exists"):
+        predict(other, cohort, tmp_path / "scores.csv", resume=True)
+    (tmp_path / "scores.meta.json").unlink()
+    with pytest.raises(UserError, match="already exists"):
+        predict(bundle, cohort, tmp_path / "scores.csv", resume=True)
+
+
+def test_one_that_was_killed_between_its_two_files_is_not_refused(
+    monkeypatch: pytest.MonkeyPatch, bundle: Path, cohort: Path, tmp_path: Path, small_pieces: None
+) -> None:
+    predict(bundle, cohort, tmp_path / "whole.csv")
+    interrupt(monkeypatch, bundle, cohort, tmp_path / "scores.csv")
+    (tmp_path / "scores.meta.json").write_text("{}")
+    predict(bundle, cohort, tmp_path / "scores.csv", resume=True)
+    assert (tmp_path / "scores.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 def test_an_output_in_use_is_one_error(bundle: Path, cohort: Path, tmp_path: Path) -> None:
     with files.lock(work.folder_of(tmp_path / "scores.csv")), pytest.raises(UserError, match="is writing here"):
         predict(bundle, cohort, tmp_path / "scores.csv")

@@ -18,7 +18,7 @@ from brightctc.predict.table import META_VERSION
 def meta_text(result: PredictResult, bundle: Bundle, given: Source, command: str) -> str:
     """SCORES.meta.json. image_root: what the column bright_field is relative to; cohort_root: null for no cohort.
 
-    processor: the class of processor that a precision other than float32 was used on.
+    source: a hash of the input. processor: the class of processor that a precision other than float32 was used on.
     """
     values = {
         "format_version": META_VERSION,
@@ -26,6 +26,7 @@ def meta_text(result: PredictResult, bundle: Bundle, given: Source, command: str
         "command": command,
         "cohort_root": str(given.root) if given.kind == "cohort" else None,
         "image_root": str(given.root),
+        "source": given.identity,
         "bundle_hash": bundle.hash,
         "bundle_name": bundle.about.name,
         "classes": bundle.classes.model_dump(),

@@ -77,7 +77,8 @@ def predict(
     engine, address: `local`; `ray` scores on a Ray cluster, or on a Ray of this machine; see `engine.outcomes`.
     threads: cores that the network takes; None: all. With `ray`: of each worker, one where not given.
     workers: how many read and prepare images; for many cells, processes. A score depends on neither.
-    resume: go on with a scoring that was stopped; what was scored is kept in SCORES.partial/ until all is.
+    resume: go on with a scoring that was stopped; what was scored is kept in SCORES.partial/ until all is. Scores that
+        are whole already, of the same job, are made again: the same.
 
     Raises UserError for what the user can fix. An image that can't be read is a row with its error.
     """
@@ -89,8 +90,6 @@ def predict(
     rule = CallRule.of(model, threshold, uncertain)
     given = read_source(source, model, names)
     require_channels(model, given.channels)
-    for target in (scores, meta_path(scores)):
-        files.refuse_existing(target, overwrite)
     job = {
         "brightctc": version("brightctc"),
         "bundle_hash": model.hash,
@@ -98,6 +97,8 @@ def predict(
         "device": used,
         "source": given.identity,
     }
+    for target in (scores, meta_path(scores)):
+        files.refuse_existing(target, overwrite or (resume and _is_of(job, scores)))
     with _work(scores, job, resume, overwrite) as work:
         means = _Means(used, engine, address, threads, workers)
         _score(work, _chunks(model, given, work.done, means), given.cells, progress)
@@ -109,6 +110,14 @@ def predict(
         }
         command = command_line(bundle, source, scores, options, names)
         return _finish(work, model, given, rule, scores, used, warnings, command)
+
+
+def _is_of(job: dict[str, str], scores: Path) -> bool:
+    """Are these scores of this very job, or about to be replaced by it? Then it was stopped when they were written."""
+    if folder_of(scores).is_dir():  # whose own job is held against this one when it is opened
+        return True
+    known = files.read_json(meta_path(scores)) if meta_path(scores).is_file() else {}
+    return all(known.get(name) == value for name, value in job.items())
 
 
 @contextmanager
