@@ -100,6 +100,6 @@ def _promises(bundle: Bundle, alpha: float) -> tuple[str, ...]:
         f"uncertain: of cells like the validation cells, at most {alpha:.3g} of each class are told to be of the other "
         "or neither; for cells of another origin (patients, where it learned from lines) this is not promised"
     ]
-    if bundle.about.recipe["train"]["keep"] == "best" and bundle.about.validation.folds == 1:
+    if bundle.about.recipe["train"]["keep"] == "best":
         words.append("uncertain: the kept epoch was chosen on the same validation cells, so not even that is sure")
     return tuple(words)
