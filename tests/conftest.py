@@ -68,6 +68,14 @@ def drawn_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "cohort"
 
 
+@pytest.fixture
+def pooled(drawn_cohort: Path, tmp_path: Path) -> Path:
+    """A copy of `drawn_cohort` with unlabelled cells and a pool: see `few_cells.pooled_cohort`."""
+    from few_cells import pooled_cohort
+
+    return pooled_cohort(drawn_cohort, tmp_path / "pooled")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """A connection to anything but this machine fails, in every test."""

@@ -39,29 +39,34 @@ def cells(donors: list[str | None], positive: list[bool]) -> LabelledCells:
     return LabelledCells(rows, np.array(positive), crops)
 
 
+def folded(donors: list[str | None], positive: list[bool], seed: int = 0) -> list[np.ndarray]:
+    given = cells(donors, positive)
+    return folds_of(given.groups, given.positive, 3, seed, "train.folds")
+
+
 def test_folds_hold_whole_donors_and_both_classes() -> None:
     donors: list[str | None] = [f"D{index // 5}" for index in range(60)]
     positive = [index % 3 == 0 for index in range(60)]
-    masks = folds_of(cells(donors, positive), 3, seed=0)
+    masks = folded(donors, positive)
     assert np.stack(masks).sum(axis=0).tolist() == [1] * 60, "each cell is judged once"
     for mask in masks:
         inside = {donor for donor, judged in zip(donors, mask, strict=True) if judged}
         assert inside.isdisjoint(donor for donor, judged in zip(donors, mask, strict=True) if not judged)
         assert 15 <= mask.sum() <= 25
-    again, other = folds_of(cells(donors, positive), 3, seed=0), folds_of(cells(donors, positive), 3, seed=1)
+    again, other = folded(donors, positive), folded(donors, positive, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(masks, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(masks, other, strict=True))
 
 
 def test_cells_without_a_donor_are_each_by_themselves() -> None:
-    masks = folds_of(cells([None] * 12, [index % 2 == 0 for index in range(12)]), 3, seed=0)
+    masks = folded([None] * 12, [index % 2 == 0 for index in range(12)])
     assert [int(mask.sum()) for mask in masks] == [4, 4, 4]
 
 
 def test_too_few_donors_of_a_class_are_told() -> None:
     donors: list[str | None] = [f"D{index // 5}" for index in range(30)]
     with pytest.raises(UserError, match="there are 2") as caught:
-        folds_of(cells(donors, [index < 10 for index in range(30)]), 3, seed=0)
+        folded(donors, [index < 10 for index in range(30)])
     assert "train.folds=2" in (caught.value.fix or "")
 
 

@@ -1,6 +1,5 @@
 """Virtual stain: DAPI is painted from bright field, by cells with and without a label, and by no cell that judges."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import torch
 
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
-from brightctc.cohort.folder import SplitFile, write_split
 from brightctc.errors import UserError
 from brightctc.learn import train
 from brightctc.learn.augment import Sample
@@ -20,6 +18,7 @@ from brightctc.learn.ways.virtual_stain import Painting
 from brightctc.preprocess import Preparation
 from brightctc.recipe import Augment, Preprocess
 from drawn import cell_image, dapi_image
+from few_cells import TINY
 
 BF = ("bright_field",)
 
@@ -78,62 +77,38 @@ def test_the_loss_is_the_difference_from_the_stain_where_there_is_one() -> None:
     inputs = torch.randn(3, 1, 8, 8)
     stain = torch.randn(3, 1, 8, 8)
     stain[1] = torch.nan
-    outputs, further = lesson(network, Batch(inputs, torch.tensor([0, 1, UNLABELLED]), stain))
+    outputs, further = lesson(network, Batch(inputs, torch.tensor([0, 1, UNLABELLED]), torch.arange(3), stain))
     assert outputs.shape == (3, 2)
     painted = lesson.painter([torch.nn.functional.avg_pool2d(inputs, 4)])
     wanted = torch.nn.functional.avg_pool2d(stain, 4)
     assert further is not None
     torch.testing.assert_close(further, 3 * (painted - wanted)[[0, 2]].square().mean())
-    _, nothing = lesson(network, Batch(inputs, torch.tensor([0, 1, 0]), torch.full_like(stain, torch.nan)))
+    _, nothing = lesson(
+        network, Batch(inputs, torch.tensor([0, 1, 0]), torch.arange(3), torch.full_like(stain, torch.nan))
+    )
     assert nothing is None
 
 
-@pytest.fixture
-def cohort(drawn_cohort: Path, tmp_path: Path) -> Path:
-    """Donors 0-7 train (two cells of each unlabelled), 8-9 validation, 10 test, 11 pool; a pool cell of donor 8."""
-    shutil.copytree(drawn_cohort, tmp_path / "cohort")
-    read = Cohort.read(tmp_path / "cohort")
-    donor = pl.col("donor_id").str.slice(1).cast(pl.Int32)
-    number = pl.int_range(pl.len()).over("donor_id")
-    part = (
-        pl.when((donor == 11) | ((donor == 8) & (number == 0)))
-        .then(pl.lit("pool"))
-        .when(donor < 8)
-        .then(pl.lit("train"))
-        .when(donor < 10)
-        .then(pl.lit("validation"))
-    )
-    parts = read.cells.select("cell_id", part=part.otherwise(pl.lit("test")))
-    write_split(read.root, parts, SplitFile(by="donor_id", settings={}))
-    table = pl.read_csv(read.table, infer_schema_length=None)
-    unnamed = (donor < 8) & (number < 2)
-    table.with_columns(label=pl.when(unnamed).then(None).otherwise("label")).write_csv(read.table)
-    return read.root
-
-
-def test_cells_without_a_label_are_those_of_no_donor_who_judges(cohort: Path) -> None:
-    found = read_unlabelled(Cohort.read(cohort), ("bright_field", "dapi"), workers=1)
+def test_cells_without_a_label_are_those_of_no_donor_who_judges(pooled: Path) -> None:
+    found = read_unlabelled(Cohort.read(pooled), ("bright_field", "dapi"), workers=1)
     donors = found.rows.group_by("donor_id").len().sort("donor_id")
     assert dict(donors.iter_rows()) == {**{f"D{number:02d}": 2 for number in range(8)}, "D11": 10}
     assert not found.positive.any()
     assert found.has("dapi").all()
 
 
-TINY = ["backbone.name=test_resnet", "backbone.weights=none", "preprocess.size=24", "train.epochs=2"]
-
-
-def test_the_bundle_has_seen_them_and_takes_bright_field_alone(cohort: Path, tmp_path: Path) -> None:
-    settings = [*TINY, "train.batch_size=16", "backbone.views=1", "dapi.way=virtual_stain"]
-    bundle = train(cohort, tmp_path / "run", settings=settings).bundle
+def test_the_bundle_has_seen_them_and_takes_bright_field_alone(pooled: Path, tmp_path: Path) -> None:
+    settings = [*TINY, "dapi.way=virtual_stain"]
+    bundle = train(pooled, tmp_path / "run", settings=settings).bundle
     assert bundle.about.channels == ("bright_field",)
-    pool = Cohort.read(cohort).part("pool").filter(pl.col("donor_id") == "D11")
+    pool = Cohort.read(pooled).part("pool").filter(pl.col("donor_id") == "D11")
     assert bundle.seen.has_cells(pool["cell_id"]).all()
     assert bundle.seen.has_donor("D11")
     assert Bundle.read(bundle.folder).hash == bundle.hash
 
 
-def test_without_any_dapi_there_is_nothing_to_paint(cohort: Path, tmp_path: Path) -> None:
-    table = cohort / "cells.csv"
+def test_without_any_dapi_there_is_nothing_to_paint(pooled: Path, tmp_path: Path) -> None:
+    table = pooled / "cells.csv"
     pl.read_csv(table, infer_schema_length=None).with_columns(dapi=pl.lit(None, pl.String)).write_csv(table)
     with pytest.raises(UserError, match="nothing to paint"):
-        train(cohort, tmp_path / "run", settings=[*TINY, "dapi.way=virtual_stain"])
+        train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=virtual_stain"])

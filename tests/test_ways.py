@@ -8,11 +8,12 @@ from brightctc.learn import augment
 from brightctc.learn.ways import TrainingCells, way
 from brightctc.recipe import Augment, DapiMix, DapiNone
 
-CELLS = TrainingCells(np.array([True] * 8), np.array([True] * 4 + [False] * 4), seed=0)
+OWNERS = [f"D{index}" for index in range(8)]
+CELLS = TrainingCells(np.array([True] * 8), np.array([True] * 4 + [False] * 4), OWNERS, seed=0)
 
 
 def mixed(control: str, seed: int = 0) -> list[augment.Sample]:
-    cells = TrainingCells(CELLS.has_dapi, CELLS.positive, seed)
+    cells = TrainingCells(CELLS.has_dapi, CELLS.positive, OWNERS, seed)
     return list(way(DapiMix(control=control)).samples(cells))  # type: ignore[arg-type]
 
 
@@ -46,7 +47,7 @@ def test_a_repeated_image_is_augmented_by_draws_of_its_own():
 
 
 def test_without_dapi_there_is_nothing_to_control():
-    cells = TrainingCells(np.zeros(8, bool), CELLS.positive, 0)
+    cells = TrainingCells(np.zeros(8, bool), CELLS.positive, OWNERS, 0)
     with pytest.raises(UserError, match="nothing to mix in"):
         way(DapiMix(control="repeat")).samples(cells)
     assert len(way(DapiNone()).samples(cells)) == 8

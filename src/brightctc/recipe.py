@@ -79,6 +79,13 @@ class Augment(Section):
         return self
 
 
+_UNLABELLED: bool = Field(default=True, description="cells without a label, of the train part and the pool, join")
+_TEACHERS: int = Field(
+    default=3, ge=2, le=10, description="as many folds of donors; a cell is taught by the network that has not met it"
+)
+_TAUGHT: float = Field(default=1.0, gt=0, le=100, description="of a way's own loss beside the class's")
+
+
 class DapiNone(Section):
     """Bright field alone."""
 
@@ -106,13 +113,40 @@ class DapiVirtualStain(Section):
     """The network also paints each cell's DAPI image from its bright field; scoring needs bright field alone."""
 
     way: Literal["virtual_stain"] = "virtual_stain"
-    weight: float = Field(default=0.5, gt=0, le=100, description="of the painting's loss beside the class's")
-    unlabelled: bool = Field(
-        default=True, description="cells without a label, of the train part and the pool, are painted too"
-    )
+    weight: float = Field(default=0.5, gt=0, le=100, description="of a way's own loss beside the class's")
+    unlabelled: bool = _UNLABELLED
 
 
-Dapi = Annotated[DapiNone | DapiMix | DapiChannel | DapiVirtualStain, Field(discriminator="way")]
+class DapiDistil(Section):
+    """Networks of bright field and DAPI teach one of bright field alone; scoring needs bright field alone."""
+
+    way: Literal["distil"] = "distil"
+    teachers: int = _TEACHERS
+    weight: float = _TAUGHT
+    unlabelled: bool = _UNLABELLED
+
+
+class DapiPseudoLabels(Section):
+    """Without DAPI: networks of bright field teach one more, by what they make of cells without a label."""
+
+    way: Literal["pseudo_labels"] = "pseudo_labels"
+    teachers: int = _TEACHERS
+    weight: float = _TAUGHT
+    unlabelled: bool = _UNLABELLED
+
+
+class DapiWarmStart(Section):
+    """Without DAPI: before it learns the classes, the network learns what stays when a cell is turned and lit anew."""
+
+    way: Literal["warm_start"] = "warm_start"
+    first_steps: int = Field(default=300, ge=1, le=100_000, description="steps without labels, before `train`'s")
+    unlabelled: bool = _UNLABELLED
+
+
+Dapi = Annotated[
+    DapiNone | DapiMix | DapiChannel | DapiVirtualStain | DapiDistil | DapiPseudoLabels | DapiWarmStart,
+    Field(discriminator="way"),
+]
 WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get_args(get_args(Dapi)[0]))
 
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from brightctc.cli.app import app
 from brightctc.errors import UserError
+from brightctc.recipe import WAYS
 from brightctc.study.options import pairs_of
 from studied import TINY, drawn_cohort
 
@@ -47,7 +48,7 @@ def test_from_declaration_to_report(cohort: Path, tmp_path: Path) -> None:
     assert "mix against none: average precision" in told
     assert "report:" in told
     summary = json.loads(run(*words, "--json"))
-    assert {row["name"] for row in summary["rows"]} == {"none", "mix", "channel", "virtual_stain", "constant"}
+    assert {row["name"] for row in summary["rows"]} == {*WAYS, "constant"}
     assert summary["failed"] == {}
 
 

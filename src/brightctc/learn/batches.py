@@ -22,13 +22,15 @@ _UNLABELLED_ORDER = 1  # a stream of its own among the draws of an epoch
 class Batch:
     """n training images on the device, labelled ones first.
 
-    inputs: float32 (n, channels, size, size). labels: int64 (n,), 0, 1 or UNLABELLED.
+    inputs: float32 (n, channels, size, size). labels: int64 (n,), 0, 1 or UNLABELLED. cells: int64 (n,), whose image it
+        is: a place among the cells of `Batches`.
     stain: float32 (n, 1, size, size), each cell's DAPI as a network of DAPI would meet it, moved as its crop was; NaN
         where it has none. None: not asked for.
     """
 
     inputs: Tensor
     labels: Tensor
+    cells: Tensor
     stain: Tensor | None = None
 
 
@@ -67,7 +69,8 @@ class Batches:
             batch += more
             draws = augment.draw(self.settings, batch, [keys[sample.cell] for sample in batch], self.seed, number)
             stain = self._stain(batch, draws) if self.stain else None
-            yield Batch(self._inputs(batch, draws), labels.to(self.device), stain)
+            cells = torch.tensor([sample.cell for sample in batch], device=self.device)
+            yield Batch(self._inputs(batch, draws), labels.to(self.device), cells, stain)
 
     def _unlabelled(self, number: int) -> Iterator[list[Sample]]:
         """For each batch of an epoch, as many samples without a label as it has with one; all come in turn."""

@@ -43,6 +43,11 @@ class LabelledCells:
             return [None] * self.rows.height
         return self.rows.select(pl.coalesce(columns))[columns[0]].to_list()
 
+    @property
+    def groups(self) -> list[str]:
+        """Per cell what may not be divided: its donor, else its sample, else the cell itself."""
+        return [owner or cell for owner, cell in zip(self.donors, self.rows["cell_id"], strict=True)]
+
     def some(self, chosen: np.ndarray) -> "LabelledCells":
         """Those of a bool (n,) mask."""
         crops: dict[Channel, list[np.ndarray | None]] = {

@@ -11,3 +11,11 @@ class Lesson(nn.Module):
     def forward(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Outputs of the network, float (n, 2), and a loss that is added to the class's; None: nothing is."""
         return network(batch.inputs), None
+
+
+class Learner(nn.Module):
+    """The network, and what a lesson learns beside it."""
+
+    def __init__(self, network: nn.Module, lesson: Lesson):
+        super().__init__()
+        self.network, self.lesson = network, lesson

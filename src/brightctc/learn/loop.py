@@ -15,7 +15,7 @@ from torch.nn import functional
 from brightctc.errors import UserError
 from brightctc.learn import checkpoint
 from brightctc.learn.batches import UNLABELLED, Batch, Batches
-from brightctc.learn.lessons import Lesson
+from brightctc.learn.lessons import Learner
 from brightctc.metrics import choose_threshold, confusion
 from brightctc.recipe import Train
 
@@ -31,14 +31,6 @@ class Validation:
 
     inputs: np.ndarray
     positive: np.ndarray
-
-
-class Learner(nn.Module):
-    """The network, and what a lesson learns beside it."""
-
-    def __init__(self, network: nn.Module, lesson: Lesson):
-        super().__init__()
-        self.network, self.lesson = network, lesson
 
 
 def fit(

@@ -38,11 +38,11 @@ class Material:
 
     def batches(self, recipe: Recipe, seed: int, device: torch.device) -> batches.Batches:
         """The originals with their copies, ready to be walked through."""
-        more = 0 if self.unlabelled is None else self.unlabelled.rows.height
-        first = self.cells.rows.height
-        further = [Sample(index, self.way.CHANNELS) for index in range(first, first + more)]
+        joining = self.unlabelled if self.way.JOINING else None
+        cells = self.cells if joining is None else self.cells.and_then(joining)
+        further = [Sample(index, self.way.CHANNELS) for index in range(self.cells.rows.height, cells.rows.height)]
         return batches.Batches(
-            self.cells if self.unlabelled is None else self.cells.and_then(self.unlabelled),
+            cells,
             batches.with_copies(self.originals, recipe.augment),
             self.preparation,
             recipe.augment,
@@ -67,7 +67,7 @@ class Material:
         images: dict[Channel, list[np.ndarray]] = {
             channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
         }
-        originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, seed))
+        originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, cells.groups, seed))
         preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS)
         validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
         return cls(way, cells, judges, unlabelled, originals, preparation, validation)
@@ -77,7 +77,7 @@ class Material:
         if recipe.train.folds == 1:
             return [self]
         both = self.cells.and_then(self.judges)
-        masks = folds_of(both, recipe.train.folds, seed)
+        masks = folds_of(both.groups, both.positive, recipe.train.folds, seed, "train.folds")
         return [
             Material.of(both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed)
             for mask in masks

@@ -6,6 +6,7 @@ import torch
 
 from brightctc.learn import backbones, loop, ways
 from brightctc.learn.batches import Batch
+from brightctc.learn.lessons import Learner
 from brightctc.learn.provenance import device
 from brightctc.recipe import Recipe
 
@@ -30,13 +31,16 @@ def _timed(recipe: Recipe) -> list[float]:
     way, where = ways.way(recipe.dapi), device()
     channels = len(way.CHANNELS)
     network = backbones.build(recipe.backbone.model_copy(update={"weights": "none"}), channels)
-    learner = loop.Learner(network, way.lesson(network))
+    learner = Learner(network, way.lesson(network))
     learner.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-4, foreach=True)
-    size, batch = recipe.preprocess.size, recipe.train.batch_size * (2 if way.unlabelled else 1)
+    size, batch = recipe.preprocess.size, recipe.train.batch_size * (2 if way.unlabelled and way.JOINING else 1)
     images = torch.randn(batch, channels, size, size, device=where).contiguous(memory_format=torch.channels_last)
     stain = torch.randn(batch, 1, size, size, device=where) if way.STAIN else None
-    given, weights = Batch(images, torch.arange(batch, device=where) % 2, stain), torch.ones(2, device=where)
+    given, weights = (
+        Batch(images, torch.arange(batch, device=where) % 2, torch.arange(batch, device=where), stain),
+        torch.ones(2, device=where),
+    )
     seconds = []
     for _ in range(_WARM + _TIMED):
         start = time.perf_counter()

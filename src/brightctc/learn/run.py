@@ -16,8 +16,9 @@ from brightctc import files
 from brightctc.bundle import WITHDRAWN, Bundle
 from brightctc.cohort import Cohort, fingerprint
 from brightctc.errors import UserError
-from brightctc.learn import backbones, loop
+from brightctc.learn import backbones, loop, ways
 from brightctc.learn.crops import Progress
+from brightctc.learn.lessons import Learner
 from brightctc.learn.material import Material, gather, refuse_seen_weights
 from brightctc.learn.packing import pack
 from brightctc.learn.provenance import device, environment
@@ -103,15 +104,15 @@ class _Plan:
         }
 
 
-def _learner(plan: _Plan, material: Material, fold: int) -> loop.Learner:
+def _learner(plan: _Plan, material: Material, fold: int) -> Learner:
     """The network of one fold before its first step, and what is learned beside it."""
     torch.manual_seed(plan.seed + 1_000_003 * fold)
     network = backbones.build(plan.recipe.backbone, len(material.preparation.channels))
-    return loop.Learner(network, material.way.lesson(network))
+    return Learner(network, material.way.lesson(network))
 
 
 def _fitted(
-    run: Path, plan: _Plan, learner: loop.Learner, material: Material, number: int, progress: Progress | None
+    run: Path, plan: _Plan, learner: Learner, material: Material, number: int, progress: Progress | None
 ) -> list[dict[str, Any]]:
     """Train one fold's network; its history."""
     folds = plan.recipe.train.folds
@@ -122,6 +123,8 @@ def _fitted(
         if progress is not None:
             progress(task if folds == 1 else f"{task}, fold {number + 1} of {folds}", done, of, note)
 
+    course = ways.Course(material, plan.recipe, plan.seed, device(), checkpoint, tell)
+    material.way.before(learner, course)
     history = loop.fit(learner, steps, material.validation, plan.recipe.train, checkpoint, tell)
     return history if folds == 1 else [{"fold": number + 1, **row} for row in history]
 

@@ -15,8 +15,8 @@ FEWEST = 30
 _LEAST, _MOST = 0.05, 20.0
 
 
-def fitted_temperature(logit: np.ndarray, positive: np.ndarray) -> float | None:
-    """The temperature of the least log loss on these cells, from 0.05 to 20; None with fewer than 30 of a class.
+def fitted_temperature(logit: np.ndarray, positive: np.ndarray, fewest: int = FEWEST) -> float | None:
+    """The temperature of the least log loss on these cells, from 0.05 to 20; None with fewer than `fewest` of a class.
 
     logit: float (n,), cells without a finite one are left out. positive: bool (n,). Ranks, thresholds on the logit and
     conformal sets don't change by it.
@@ -26,7 +26,7 @@ def fitted_temperature(logit: np.ndarray, positive: np.ndarray) -> float | None:
     logit, positive = logit[finite], positive[finite]
     positives = int(np.count_nonzero(positive))
     negatives = positive.size - positives
-    if min(positives, negatives) < FEWEST:
+    if min(positives, negatives) < fewest:
         return None
     target = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
 

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brightctc.cohort import Cohort
-from brightctc.recipe import Recipe
+from brightctc.recipe import DapiDistil, DapiPseudoLabels, DapiWarmStart, Recipe
 from brightctc.study.budgets import steps_of, training_cells
 from brightctc.study.plan import OWN, Variant
 from brightctc.study.running import Place
 
 _OVERHEAD_SECONDS = 20.0  # a run: start, export, checks; scoring is not in it
+_WARM_START_COST = 4  # its step has 128 images
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,19 @@ def _estimate(place: Place, variant: Variant, threads: int, pace: dict[str, floa
         from brightctc.learn.pace import seconds_per_step  # torch
 
         pace[key] = seconds_per_step(recipe, threads)
-    hours = runs * recipe.train.folds * (steps * pace[key] + _OVERHEAD_SECONDS) / 3600
+    all_steps = steps + _steps_before(recipe, steps)
+    hours = runs * recipe.train.folds * (all_steps * pace[key] + _OVERHEAD_SECONDS) / 3600
     return Estimate(variant.name, variant.words, runs, steps, hours)
+
+
+def _steps_before(recipe: Recipe, steps: int) -> int:
+    """What a way trains before the network's own steps, in steps of the same length: rather too many than too few."""
+    way = recipe.dapi
+    if isinstance(way, DapiDistil | DapiPseudoLabels):
+        return way.teachers * steps
+    if isinstance(way, DapiWarmStart):
+        return _WARM_START_COST * way.first_steps
+    return 0
 
 
 def _pace_key(recipe: Recipe) -> str:

@@ -4,38 +4,59 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, ClassVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
+import torch
 from torch import nn
 
 from brightctc.learn.augment import Sample
-from brightctc.learn.lessons import Lesson
+from brightctc.learn.crops import Progress
+from brightctc.learn.lessons import Learner, Lesson
 from brightctc.preprocess import Channel
+from brightctc.recipe import Recipe
+
+if TYPE_CHECKING:
+    from brightctc.learn.material import Material
 
 
 @dataclass(frozen=True)
 class TrainingCells:
     """What a way may know of the training cells: which have DAPI, which are positive (bool arrays of length n).
 
-    seed: of the run, for a way that draws.
+    groups: whose cells they are (`LabelledCells.groups`). seed: of the run, for a way that draws.
     """
 
     has_dapi: np.ndarray
     positive: np.ndarray
+    groups: Sequence[str]
     seed: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A training that is about to begin. folder: of its checkpoints; progress: told of every step."""
+
+    material: "Material"
+    recipe: Recipe
+    seed: int
+    device: torch.device
+    folder: Path
+    progress: Progress
 
 
 class Way(ABC):
     """What a way decides; made from the recipe's section `dapi`, of this way's class.
 
     CHANNELS: input channels of the network, in training, validation and scoring. READS: channels of the training cells.
-    STAIN: are batches to have each cell's DAPI beside them?
+    STAIN: are batches to have each cell's DAPI beside them? JOINING: do cells without a label come in every batch?
     """
 
     CHANNELS: ClassVar[tuple[Channel, ...]] = ("bright_field",)
     READS: ClassVar[tuple[Channel, ...]] = ("bright_field", "dapi")
     STAIN: ClassVar[bool] = False
+    JOINING: ClassVar[bool] = True
 
     def __init__(self, settings: Any):
         self.settings = settings
@@ -47,13 +68,17 @@ class Way(ABC):
 
     @property
     def unlabelled(self) -> bool:
-        """Do cells without a label join?"""
+        """Are cells without a label asked for?"""
         return False
 
     def lesson(self, network: nn.Module) -> Lesson:
         """What a batch teaches this network."""
         del network
         return Lesson()
+
+    def before(self, learner: Learner, course: Course) -> None:
+        """What comes before the first step; done again on resuming, so it keeps checkpoints of its own."""
+        del learner, course
 
 
 def way(settings: Any) -> Way:
