@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from brightctc.bundle.contract import Contract
 from brightctc.bundle.likeness import LikenessLimit
 from brightctc.bundle.processor import Precision
+from brightctc.bundle.shift import ShiftLimits
 from brightctc.bundle.tested import Tested
 from brightctc.bundle.validation import BundleThreshold, Frozen, ValidationCells
 from brightctc.cohort.folder import Classes
@@ -52,6 +53,7 @@ class About(Frozen):
     parent: hash of the bundle that this one was derived from. files: name → SHA-256 of every other file.
     threshold, validation: of the network in float32. precisions: what else it was tested in, each at most once.
     likeness: beyond which distance a cell is unlike the training cells; None where validation cells were too few.
+    shift: within which limits a sample of cells is like those of the training; None where samples were too few.
     """
 
     format_version: Literal[1] = FORMAT_VERSION
@@ -71,6 +73,7 @@ class About(Frozen):
     validation: ValidationCells
     precisions: tuple[Tested, ...] = ()
     likeness: LikenessLimit | None = None
+    shift: ShiftLimits | None = None
 
     @model_validator(mode="after")
     def _precisions_are_of_the_same_cells(self) -> Self:

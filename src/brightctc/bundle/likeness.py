@@ -62,6 +62,10 @@ class Likeness:
 
     def distance(self, embedding: np.ndarray) -> np.ndarray:
         """Of n cells, float (n, d or more), about √k for one like the training cells: float64 (n,); NaN stays NaN."""
+        return self.nearest(embedding)[1]
+
+    def nearest(self, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The class whose mean is nearer, int (n,), 0 negative, 1 positive; and the distance from it, as `distance`."""
         wide = self.means.shape[1]
         found = []
         for mean in self.means:
@@ -69,7 +73,8 @@ class Likeness:
             along = apart @ self.axes.T
             left = np.maximum(np.square(apart).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
             found.append(np.square(along / self.spread).sum(axis=1) + left / self.rest**2)
-        return np.sqrt(np.minimum(*found))
+        both = np.stack(found)
+        return np.argmin(both, axis=0), np.sqrt(both.min(axis=0))
 
     def limit(self, embedding: np.ndarray) -> LikenessLimit | None:
         """What at most SHARE of the cells like these exceed, drawn as a conformal set is; None of under 49 cells."""

@@ -15,6 +15,7 @@ from brightctc.bundle.contract import Contract
 from brightctc.bundle.folder import ABOUT, CARD, INT8, LIKENESS, MODEL, SEEN, WEIGHTS, Bundle
 from brightctc.bundle.likeness import Likeness, LikenessLimit
 from brightctc.bundle.seen import Seen
+from brightctc.bundle.shift import ShiftLimits
 from brightctc.bundle.tested import Tested
 from brightctc.bundle.validation import BundleThreshold, ValidationCells
 from brightctc.cohort.folder import Classes
@@ -30,7 +31,7 @@ class BundleParts:
     threshold: chosen on `validation` with the exported float32 network.
     temperature: None where not calibrated.
     parity: largest |score difference| between the trained network and the exported one.
-    likeness, likeness_limit: both or neither.
+    likeness, likeness_limit: both or neither. shift: only beside them.
     """
 
     name: str
@@ -47,6 +48,7 @@ class BundleParts:
     parent: str | None = None
     likeness: Likeness | None = None
     likeness_limit: LikenessLimit | None = None
+    shift: ShiftLimits | None = None
 
 
 def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundleParts, overwrite: bool = False) -> Bundle:
@@ -65,6 +67,7 @@ def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundlePart
     about = About(
         name=parts.name,
         likeness=parts.likeness_limit,
+        shift=parts.shift,
         classes=parts.classes,
         channels=parts.preparation.channels,
         preparation=parts.preparation,

@@ -23,6 +23,7 @@ from brightctc.bundle import (
 )
 from brightctc.bundle.likeness import FEWEST, Likeness
 from brightctc.bundle.runtime import Session
+from brightctc.bundle.shift import ShiftLimits
 from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.learn import export
 from brightctc.learn.batches import network_inputs
@@ -116,7 +117,22 @@ def _likeness(session: Session, judges: np.ndarray, material: Material, folds: i
     learned = session.run(network_inputs(material.cells, material.preparation)).embedding
     likeness = Likeness.of(learned[:, : learned.shape[1] // folds], material.cells.positive)
     limit = None if likeness is None else likeness.limit(judges)
-    return {} if limit is None else {"likeness": likeness, "likeness_limit": limit}
+    if likeness is None or limit is None:
+        return {}
+    return {"likeness": likeness, "likeness_limit": limit, "shift": _shift(likeness, judges, learned, material)}
+
+
+def _shift(likeness: Likeness, judges: np.ndarray, learned: np.ndarray, material: Material) -> ShiftLimits | None:
+    """Limits of a sample; None where cells are of no known sample or donor."""
+    of_judges, of_learned = _samples_of(material.judges), _samples_of(material.cells)
+    if None in of_judges or None in of_learned:
+        return None
+    return ShiftLimits.of(likeness, (judges, of_judges), (learned, of_learned))
+
+
+def _samples_of(cells: LabelledCells) -> list[str | None]:
+    """Per cell its sample, else its donor, else None."""
+    return cells.rows["sample_id"].to_list() if "sample_id" in cells.rows.columns else cells.donors
 
 
 def _temperature(judged: _Judged, recipe: Recipe) -> float | None:

@@ -1,9 +1,10 @@
 """What a user should hear about an input before believing its scores."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from brightctc.bundle import Bundle, SampleMeasures
+from brightctc.predict.drifting import SampleShift
 
 _NAMED = 3  # samples named in a warning; the rest is counted
 
@@ -34,6 +35,19 @@ def contract_concerns(bundle: Bundle, samples: Mapping[str | None, SampleMeasure
                 f"({_listed(name for name, _ in found)}); in {_listed([sample])}: {words}"
             )
     return concerns
+
+
+def shift_concerns(shifts: Sequence[SampleShift]) -> list[str]:
+    """Which samples look to the network unlike those it was validated on."""
+    shifted = [shift for shift in shifts if shift.shifted]
+    if not shifted:
+        return []
+    which = "this sample looks" if len(shifts) == 1 else f"{len(shifted)} of {len(shifts)} samples look"
+    named = "" if len(shifts) == 1 else f" ({_listed(shift.sample_id for shift in shifted)})"
+    return [
+        f"{which} to the network unlike those it was validated on{named}: focus, light, preparation or the kind of "
+        "cell may differ; look at the cells before you believe their scores"
+    ]
 
 
 def seen_concerns(seen: int, cells: int, donors: int) -> list[str]:

@@ -191,6 +191,7 @@ def _finish(
             calls={name: tally.calls[name] for name in (positive, *middle, negative, UNREADABLE)},
             flags=dict(sorted(tally.flags.items(), key=lambda item: (-item[1], item[0]))),
             samples=tally.samples(),
+            shifts=tally.shifts(),
             top=tally.top.sort("rank"),
             warnings=_warnings(bundle, given, finished.rule, tally, warnings),
         )

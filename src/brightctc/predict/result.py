@@ -1,12 +1,13 @@
 """What a scoring came to."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from brightctc.predict.calling import CallRule
+from brightctc.predict.drifting import SampleShift
 from brightctc.predict.table import read_scores
 
 
@@ -18,6 +19,7 @@ class PredictResult:
     network's arithmetic; device: what did it.
     calls: cells per call; `unreadable` for those without one. flags: cells per flag, most frequent first.
     samples: a row a sample, in order of first appearance: sample_id, cells, candidates, unreadable.
+    shifts: which of them look to the network unlike those of its training; of those that can be judged.
     top: the ten highest-ranked cells: rank, cell_id, sample_id, score, call, flags.
     """
 
@@ -32,6 +34,7 @@ class PredictResult:
     calls: dict[str, int]
     flags: dict[str, int]
     samples: pl.DataFrame
+    shifts: list[SampleShift]
     top: pl.DataFrame
     warnings: tuple[str, ...] = ()
 
@@ -53,6 +56,7 @@ class PredictResult:
             "calls": self.calls,
             "flags": self.flags,
             "samples": self.samples.to_dicts(),
+            "shifts": [asdict(shift) | {"shifted": shift.shifted} for shift in self.shifts],
             "top": self.top.to_dicts(),
             "warnings": list(self.warnings),
         }

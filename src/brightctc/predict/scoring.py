@@ -37,6 +37,7 @@ class Chunk:
     measures: per cell what the contract looked at; None where unread or not of bright field.
     pixel_sizes: per cell µm per pixel, None where unknown. cells: their rows, where the input has any.
     embedding: float32 (n, d), NaN rows where the cell has none; None unless asked for.
+    unlike: float32 (n,), what `ShiftLimits` makes of each cell, NaN where nothing; None where the bundle can't tell.
     """
 
     start: int
@@ -47,6 +48,7 @@ class Chunk:
     pixel_sizes: Sequence[float | None]
     cells: pl.DataFrame | None = None
     embedding: np.ndarray | None = None
+    unlike: np.ndarray | None = None
 
 
 def score_cells(
@@ -201,8 +203,12 @@ class _Begun:
             for words, value in zip(self.prepared.error, logit, strict=True)
         ]
         prepared, task = self.prepared, self.task
-        flags = prepared.flags if self.doubt is None else self.doubt.added(prepared.flags, ready, outputs.embedding)
-        return Chunk(task.start, logit, error, flags, prepared.measures, task.pixel_sizes, task.cells, embedding)
+        flags, unlike = prepared.flags, None
+        if self.doubt is not None:
+            flags, unlike = self.doubt.of_cells(flags, ready, outputs.embedding)
+        return Chunk(
+            task.start, logit, error, flags, prepared.measures, task.pixel_sizes, task.cells, embedding, unlike
+        )
 
 
 def _begin(scorer: Scorer, task: Loaded, prepared: Prepared, doubt: Doubt | None) -> _Begun:

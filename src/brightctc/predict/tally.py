@@ -8,8 +8,9 @@ import polars as pl
 from brightctc.bundle import Bundle, SampleMeasures
 from brightctc.bundle.sample_measures import GATHERED
 from brightctc.measure.table import FLAG_SEPARATOR
-from brightctc.predict.concerns import contract_concerns, fault_concerns, seen_concerns
-from brightctc.predict.work import DTYPE, OWN, PIXEL_SIZE
+from brightctc.predict.concerns import contract_concerns, fault_concerns, seen_concerns, shift_concerns
+from brightctc.predict.drifting import SampleShift, Shifts
+from brightctc.predict.work import DTYPE, OWN, PIXEL_SIZE, UNLIKE
 
 TOP = 10
 """Cells in a summary."""
@@ -35,6 +36,7 @@ class Tally:
         self._donors: set[str] = set()
         self._samples: dict[str | None, Counter[str]] = defaultdict(Counter)
         self._measures: dict[str | None, SampleMeasures] = defaultdict(SampleMeasures)
+        self._shifts = Shifts(bundle.about.shift)
 
     def add(self, scores: pl.DataFrame, piece: pl.DataFrame) -> None:
         """Take in a piece of the work, and its rows as they stand in the scores."""
@@ -59,6 +61,7 @@ class Tally:
 
     def _measure(self, piece: pl.DataFrame) -> None:
         for (sample,), rows in piece.group_by("sample_id", maintain_order=True):
+            self._shifts.add(sample, rows[UNLIKE].to_numpy())
             columns = {name: rows[OWN + name].to_numpy() for name in GATHERED}
             self._measures[sample].extend(columns, rows[DTYPE].to_list(), rows[PIXEL_SIZE].to_list())
 
@@ -74,10 +77,15 @@ class Tally:
             }
         )
 
+    def shifts(self) -> list[SampleShift]:
+        """Of each sample that can be judged, whether it looks to the network like those of its training."""
+        return self._shifts.found()
+
     def concerns(self) -> list[str]:
         """What a user should hear of this input before believing its scores."""
         return [
             *fault_concerns(self._faults, self.cells),
             *contract_concerns(self._bundle, self._measures),
+            *shift_concerns(self.shifts()),
             *seen_concerns(self._seen, self.cells, len(self._donors)),
         ]

@@ -21,12 +21,12 @@ from brightctc.errors import UserError
 from brightctc.predict.scoring import Chunk
 from brightctc.predict.table import as_given, joined
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PIECE = 1024
 """Cells in a piece: what is lost, at most, when a scoring is stopped."""
 OWN = "brightctc:"
 """How the names of a piece's own columns begin."""
-LOGIT, DTYPE, PIXEL_SIZE = f"{OWN}logit", f"{OWN}dtype", f"{OWN}pixel_size_um"
+LOGIT, DTYPE, PIXEL_SIZE, UNLIKE = f"{OWN}logit", f"{OWN}dtype", f"{OWN}pixel_size_um", f"{OWN}unlike"
 _JOB = "job.json"
 _NAME = re.compile(r"cells-(\d{12})-(\d{12})\.parquet")
 _DIFFERENCES = {
@@ -176,10 +176,15 @@ def _rows(left: pl.DataFrame | None, chunks: Sequence[Chunk]) -> pl.DataFrame:
         pl.Series("flags", joined(names for chunk in chunks for names in chunk.flags), pl.String),
         pl.Series("error", [words for chunk in chunks for words in chunk.error], pl.String),
         pl.Series(PIXEL_SIZE, [size for chunk in chunks for size in chunk.pixel_sizes], pl.Float64),
+        pl.Series(UNLIKE, np.concatenate([_unlike(chunk) for chunk in chunks]), pl.Float32),
         pl.Series(DTYPE, [None if crop is None else crop.dtype for crop in crops], pl.String),
         *measured.get_columns(),
     )
     return rows if left is None else pl.concat([left, rows])
+
+
+def _unlike(chunk: Chunk) -> np.ndarray:
+    return np.full(len(chunk.logit), np.nan, np.float32) if chunk.unlike is None else chunk.unlike
 
 
 def _spread(values: np.ndarray, known: np.ndarray) -> np.ndarray:

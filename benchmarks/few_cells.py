@@ -1,0 +1,83 @@
+"""Few labelled cells, many without a label: what each way to use them brings, beside simpler models.
+
+    python benchmarks/few_cells.py [--minutes 60] [--rows default distil] [--sealed]      (or: make bench-few-cells)
+
+Real cells: mitotic among interphase, and prophase among G2, from 100 and 200 labelled Jurkat cells (917: three draws);
+made cells: lines and volunteers' leukocytes for training, patients for testing. Bright field alone is tested. Every
+model is trained on the same draws; a row of docs/results/few-cells.csv is one training, and what is there is not done
+again. About eight hours in all: --minutes begins no training after so long. --sealed scores the sealed parts, once, at
+the end.
+"""
+
+import argparse
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from few_cells_page import write_page
+from few_cells_results import Result, append, read
+from few_cells_rows import ROWS, answered
+from few_cells_tasks import TASKS
+from jurkat import DATA, ROOT, say
+
+Job = tuple[str, int, str, str]
+
+
+def jobs(done: list[Result], options: argparse.Namespace) -> Iterator[Job]:
+    """What is not done yet: first draws of all tasks first, so that a part of it all can be read."""
+    part = "sealed" if options.sealed else "test"
+    known = {(result.task, result.draw, result.row, result.part, result.settings) for result in done}
+    for draw in range(max(task.draws for task in TASKS.values())):
+        for key, task in TASKS.items():
+            for name in options.rows:
+                wanted = draw < task.draws and key in options.tasks
+                if wanted and (key, draw, name, part, ROWS[name].hash) not in known:
+                    yield key, draw, name, part
+
+
+def done_by(waiting: Iterator[Job], options: argparse.Namespace) -> Iterator[Result]:
+    """Results as they come, from processes that do one training each."""
+    end = time.monotonic() + 60 * options.minutes
+    with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        running: set[Future[Result]] = set()
+        while True:
+            while len(running) < options.workers and time.monotonic() < end:
+                job = next(waiting, None)
+                if job is None:
+                    break
+                running.add(pool.submit(answered, *job, options.work))
+            if not running:
+                return
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in finished)
+
+
+def main() -> None:
+    """Do what is missing, then write the page and its figure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--sealed", action="store_true", help="score the sealed parts: once, when all is chosen")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at a time, a thread each")
+    parser.add_argument("--work", type=Path, default=ROOT / "build/few_cells", help="keeps cohorts and runs")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/results", help="folder of the table and the page")
+    options = parser.parse_args()
+    if not DATA.is_file():
+        raise SystemExit(f"{DATA.name} is missing: put it into {DATA.parent}, or set BRIGHTCTC_DATA")
+    table = options.out / "few-cells.csv"
+    waiting = list(jobs(read(table), options))
+    for key, draw in dict.fromkeys((job[0], job[1]) for job in waiting):
+        TASKS[key].cohort(draw, options.work)  # not by two processes at a time
+    for number, result in enumerate(done_by(iter(waiting), options), start=1):
+        append(table, [result])
+        say(f"{number} of {len(waiting)}: {result.task} draw {result.draw} {result.row}: "
+            f"average precision {result.average_precision:.3f}, {result.seconds:.0f} s")  # fmt: skip
+    write_page(read(table), options.out, options.work)
+    say(f"wrote {options.out / 'few-cells.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""docs/results/few-cells.md and its figure, from the rows of few-cells.csv."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from brightctc import files
+from brightctc.metrics import compare
+from few_cells_results import Result
+from few_cells_rows import REFERENCES, ROWS
+from few_cells_tasks import TASKS, labels
+from jurkat_page import CITATION
+from machine import command, machine, versions
+
+TITLES = {"mitotic": "mitotic among interphase", "prophase": "prophase among G2", "made": "made cells: patients' CTCs"}
+PARTS = {"sealed": "Sealed parts, scored once", "test": "Test parts, on which recipes were chosen"}
+AP = "average_precision"
+GAINS = ("gain over plain", "gain over `default`")
+
+INTRODUCTION = """# Few labelled cells
+
+What each way to learn from few labelled cells brings, tested on bright field alone. Real cells: Jurkat cells of an
+imaging flow cytometer, with a nuclear stain in place of DAPI; mitotic among interphase, and prophase among G2. The
+phases were gated with that stain, so it nearly holds the label: teachers learn more from it here than DAPI would tell
+of CTCs. Made cells: two lines and volunteers' leukocytes in training, patients in testing. **No figure here says
+anything about real CTCs.**
+
+- Average precision, mean of the draws of training cells (last column: how many, of how many planned). Rows are trained
+  on the same draws, a fifth of whose cells only choose the threshold. Simple models and the plain fine-tune learn from
+  these cells as well.
+- Gains are paired: the same draws, the same tested cells. In brackets: 95 % intervals of 1,000 resamples of cells (made
+  cells: of patients); for other cells and draws like these, not for other instruments.
+- Cells without a label: all others of the training donors and the pool, whose labels are not used.
+"""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row on one task and part: its draws, and what it gains on the same draws over each reference."""
+
+    name: str
+    results: list[Result]
+    gains: dict[str, str]
+
+    @property
+    def mean(self) -> float:
+        """Average precision over the draws."""
+        return float(np.mean([result.average_precision for result in self.results]))
+
+
+def write_page(results: list[Result], out: Path, work: Path) -> None:
+    """Write few-cells.md and few-cells.svg into `out`; work: where the cohorts lie, whose labels are asked for."""
+    found = {
+        (part, key): lines(key, part, results, work)
+        for part in ("sealed", "test")
+        for key in TASKS
+        if any(result.task == key and result.part == part for result in results)
+    }
+    files.write_text(out / "few-cells.md", "\n".join(page(found)) + "\n")
+    picture(found, out / "few-cells.svg")
+
+
+def lines(key: str, part: str, results: list[Result], work: Path) -> list[Line]:
+    """In the order of ROWS; of the latest settings alone."""
+    own: dict[str, dict[int, Result]] = {}
+    for result in results:
+        if (
+            (result.task, result.part) == (key, part)
+            and result.row in ROWS
+            and result.settings == ROWS[result.row].hash
+        ):
+            own.setdefault(result.row, {})[result.draw] = result
+    positive, groups = labels(key, part, work)
+    return [
+        Line(
+            name,
+            [own[name][draw] for draw in sorted(own[name])],
+            {
+                other: gain(key, own[name], own[other], positive, groups)
+                for other in REFERENCES
+                if other in own and other != name
+            },
+        )
+        for name in ROWS
+        if name in own
+    ]
+
+
+def gain(
+    key: str, first: dict[int, Result], second: dict[int, Result], positive: np.ndarray, groups: list[str] | None
+) -> str:
+    """Difference of average precision on the draws that both have, with its paired 95 % interval."""
+    draws = sorted(first.keys() & second.keys())
+    if not draws:
+        return ""
+    sides = [[side[draw].scored for draw in draws] for side in (first, second)]
+    unit = TASKS[key].unit
+    found = compare(positive, sides[0], sides[1], [AP], unit=unit, groups=groups, resamples=1000)[AP].difference
+    if found.value is None:
+        return ""
+    text = f"{found.value:+.3f}"
+    return text if found.low is None else f"{text} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+def page(found: dict[tuple[str, str], list[Line]]) -> Iterator[str]:
+    """The lines of few-cells.md."""
+    yield INTRODUCTION
+    for part in ("sealed", "test"):
+        tasks = [key for side, key in found if side == part]
+        if tasks:
+            yield f"## {PARTS[part]}\n"
+        for key in tasks:
+            yield from table(key, found[part, key])
+    yield "![Average precision by row and task](few-cells.svg)\n"
+    yield f"{machine()}; two trainings at a time, one thread each. {versions()}. Made by `{command()}`.\n"
+    yield CITATION
+
+
+def table(key: str, found: list[Line]) -> Iterator[str]:
+    """One task."""
+    task, some = TASKS[key], found[0].results[0]
+    yield f"### {TITLES[task.name]}, {task.cells} labelled cells\n"
+    yield f"Tested on {some.positives} positive and {some.cells - some.positives} negative cells.\n"
+    heads = ["row", "average precision", "lowest, highest", "ROC-AUC", "F1", *GAINS, "seconds", "draws"]
+    yield f"| {' | '.join(heads)} |\n| --- {'| ---: ' * (len(heads) - 1)}|"
+    best = max(line.mean for line in found)
+    for line in found:
+        precision = [result.average_precision for result in line.results]
+        words = f"**{line.mean:.3f}**" if line.mean == best else f"{line.mean:.3f}"
+        f1 = float(np.mean([result.f1 for result in line.results]))
+        cells = [
+            ROWS[line.name].words,
+            words,
+            f"{min(precision):.3f}, {max(precision):.3f}",
+            f"{np.mean([result.roc_auc for result in line.results]):.3f}",
+            "—" if np.isnan(f1) else f"{f1:.3f}",
+            *(line.gains.get(other, "") for other in REFERENCES),
+            f"{np.median([result.seconds for result in line.results]):.0f}",
+            f"{len(line.results)} of {task.draws}",
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
+    """A panel a task: every draw a dot, their mean a bar."""
+    shown = {key: found.get(("sealed", key)) or lines for (part, key), lines in found.items() if part == "test"}
+    figure, axes = plt.subplots(1, len(shown), figsize=(3.1 * len(shown), 5.2), sharey=True, squeeze=False)
+    order = list(reversed(ROWS))
+    for axis, (key, found_lines) in zip(axes[0], shown.items(), strict=True):
+        for line in found_lines:
+            y = order.index(line.name)
+            colour = "#b5532a" if line.name == "accurate" else "#35618f" if ROWS[line.name].is_recipe else "#8a8a8a"
+            axis.barh(y, line.mean, color=colour, alpha=0.25, height=0.7)
+            axis.scatter(
+                [result.average_precision for result in line.results], [y] * len(line.results), s=14, color=colour
+            )
+        means = [result.average_precision for line in found_lines for result in line.results]
+        axis.set_xlim(max(0, min(means) - 0.05), min(1, max(means) + 0.02))
+        axis.set_title(f"{TITLES[TASKS[key].name]}\n{TASKS[key].cells} labelled cells", fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.grid(axis="x", alpha=0.3)
+    axes[0][0].set_yticks(range(len(order)), [ROWS[name].words.replace("`", "") for name in order])
+    figure.supxlabel("average precision (bars: mean of the draws)", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)

@@ -1,0 +1,66 @@
+"""One row of docs/results/few-cells.csv: what a model trained on one draw of cells answers to the cells of a part."""
+
+import base64
+import csv
+import zlib
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from brightctc.metrics import Scored
+
+
+@dataclass(frozen=True)
+class Result:
+    """part: test or sealed. settings: hash of the recipe, or of what stands in its place. seconds: of training.
+
+    answers: each cell's rank among the part's different logits, uint16, and whether it was called, as base64 of zlib;
+        in the cohort's order.
+    """
+
+    task: str
+    draw: int
+    row: str
+    part: str
+    settings: str
+    cells: int
+    positives: int
+    average_precision: float
+    roc_auc: float
+    f1: float
+    seconds: float
+    answers: str
+
+    @property
+    def scored(self) -> Scored:
+        """Ranks in place of logits: all that figures of rank and at a threshold need."""
+        ranks, called = np.frombuffer(zlib.decompress(base64.b64decode(self.answers)), "<u2").reshape(2, -1)
+        return Scored(ranks.astype(np.float64), called.astype(bool), np.full(ranks.size, np.nan))
+
+
+def packed(logit: np.ndarray, called: np.ndarray) -> str:
+    """The answers as text."""
+    ranks = np.unique(logit, return_inverse=True)[1]
+    return base64.b64encode(zlib.compress(np.stack([ranks, called]).astype("<u2").tobytes(), 9)).decode()
+
+
+def read(path: Path) -> list[Result]:
+    """Every row; none where there is no file."""
+    if not path.is_file():
+        return []
+    kinds = [field.type for field in fields(Result)]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return [Result(*(kind(value) for kind, value in zip(kinds, row, strict=True))) for row in rows]  # type: ignore[operator]
+
+
+def append(path: Path, results: Iterable[Result]) -> None:
+    """Write rows at the end."""
+    begun = path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if not begun:
+            writer.writerow([field.name for field in fields(Result)])
+        writer.writerows(astuple(result) for result in results)

@@ -1,0 +1,127 @@
+"""What is told apart from few labelled cells: two tasks on real cells, one on made ones; each with its draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brightctc import import_export, simulate, split
+from brightctc.cohort import Cohort
+from brightctc.simulate import chosen_settings
+from jurkat import DOUBLES, unzipped
+
+MITOTIC = ("Prophase", "Metaphase", "Anaphase", "Telophase")
+MADE = {
+    "line_cells": 460,
+    "spiked_leukocytes": 340,
+    "volunteers": 12,
+    "patient_ctcs": 120,
+    "patients": 20,
+    "leukocytes_per_ctc": 6,
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question. cells, positives: labelled ones for training and validation, drawn `draws` times.
+
+    made: writes its cohort, not split yet. shares: tested, and of these sealed; None: the patients are tested.
+    unit: what is resampled for an interval. All other cells lie in the pool, their labels unused.
+    """
+
+    name: str
+    cells: int
+    positives: int
+    draws: int
+    made: Callable[[Path, Path], None]
+    shares: tuple[float | None, float]
+    unit: str = "cell"
+
+    @property
+    def key(self) -> str:
+        """Of its rows."""
+        return f"{self.name}-{self.cells}"
+
+    def cohort(self, draw: int, work: Path) -> Path:
+        """The cohort of a draw, made and split once; every draw has the same test and sealed part."""
+        root = work / "cohorts" / f"{self.key}-{draw}"
+        if not (root / "splits.csv").is_file():
+            self.made(work, root)
+            tested, sealing = self.shares
+            split(
+                root,
+                test_share=tested,
+                seal=sealing,
+                train_cells=self.cells,
+                train_positives=self.positives,
+                seed=0,
+                draw=draw,
+            )
+        return root
+
+
+def real(positive: tuple[str, ...], negative: tuple[str, ...]) -> Callable[[Path, Path], None]:
+    """Jurkat cells of Experiment_1: phases told apart; cells in other phases have no label."""
+
+    def made(work: Path, root: Path) -> None:
+        cells = unzipped(work)
+        import_export(
+            cells,
+            root,
+            pattern="{folder}/{cell_id}_{channel}.tif",
+            bright_field="BF",
+            dapi="DNA",
+            table=cells / "cells.csv",
+            key="file_stem={folder}/{cell_id}",
+            label="phase",
+            positive=positive,
+            negative=negative,
+            classes=("positive", "negative"),
+            where=f"experiment = 'Experiment_1' AND file_stem NOT IN {DOUBLES}",
+            overwrite=True,
+        )
+
+    return made
+
+
+def made_cells(work: Path, root: Path) -> None:
+    """Calculated cells: two lines and leukocytes of volunteers, patients' CTCs and leukocytes."""
+    export = work / "made"
+    if not export.is_dir():
+        simulate(export, settings=chosen_settings(counts=MADE), seed=0)
+    import_export(
+        export,
+        root,
+        pattern="{sample_id}/{cell_id}_{channel}.tif",
+        bright_field="BF",
+        dapi="DAPI",
+        table=export / "labels.csv",
+        label="label",
+        positive=("CTC",),
+        negative=("leukocyte",),
+        overwrite=True,
+    )
+
+
+_AMONG_ALL = real(MITOTIC, ("G1", "S_phase", "G2"))
+_PROPHASE = real(("Prophase",), ("G2",))
+TASKS = {
+    task.key: task
+    for task in (
+        Task("mitotic", 100, 33, 5, _AMONG_ALL, (0.45, 0.25)),
+        Task("mitotic", 200, 66, 5, _AMONG_ALL, (0.45, 0.25)),
+        Task("mitotic", 917, 300, 3, _AMONG_ALL, (0.45, 0.25)),
+        Task("prophase", 100, 50, 5, _PROPHASE, (0.5, 0.33)),
+        Task("prophase", 200, 100, 5, _PROPHASE, (0.5, 0.33)),
+        Task("made", 200, 110, 5, made_cells, (None, 0.33), unit="donor"),
+    )
+}
+
+
+def labels(key: str, part: str, work: Path) -> tuple[np.ndarray, list[str] | None]:
+    """Bool (n,) and the units of a part's cells, which every draw shares."""
+    task = TASKS[key]
+    cohort = Cohort.read(task.cohort(0, work))
+    rows = cohort.part(part)
+    return cohort.positive(rows).to_numpy(), None if task.unit == "cell" else rows["donor_id"].to_list()
