@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from brightctc.bundle import Bundle
     from brightctc.check import check
     from brightctc.cohort import Cohort, import_export, pack, split
+    from brightctc.drift import drift
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
     from brightctc.learn import train
@@ -35,6 +36,7 @@ _HOMES = {
     "UserError": "errors",
     "baselines": "baselines",
     "check": "check",
+    "drift": "drift",
     "evaluate": "evaluate",
     "export": "quantise",
     "import_export": "cohort",
@@ -57,6 +59,7 @@ __all__ = [
     "UserError",
     "baselines",
     "check",
+    "drift",
     "evaluate",
     "export",
     "import_export",

@@ -22,6 +22,7 @@ COMMANDS = {
     "baselines": "baselines",
     "study": "study",
     "predict": "predict",
+    "drift": "drift",
     "report": "report",
     "measure": "measure",
     "withdraw": "withdraw",

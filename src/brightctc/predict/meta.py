@@ -38,6 +38,7 @@ def meta_text(result: PredictResult, bundle: Bundle, given: Source, command: str
         "cells": result.cells,
         "calls": result.calls,
         "flags": result.flags,
+        "shift_limits": None if bundle.about.shift is None else bundle.about.shift.model_dump(mode="json"),
         "shifts": result.summary()["shifts"],
         "quality_limits": bundle.about.contract.quality.model_dump(mode="json"),
         "warnings": list(result.warnings),
