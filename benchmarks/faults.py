@@ -8,6 +8,7 @@ kill -9, again and again, at moments drawn anew, until one start comes to its en
 
 import argparse
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,7 @@ def main() -> None:
     assert start(bundle, cells, whole, "--overwrite").wait() == 0
     longest, rng, kills = LONGEST * (time.perf_counter() - begin), random.Random(options.seed), 0
     for number in range(options.times):
+        shutil.rmtree(folder_of(scores), ignore_errors=True)  # of a trial that was itself stopped
         for path in (scores, scores.with_suffix(".meta.json")):
             path.unlink(missing_ok=True)
         kills += killed(bundle, cells, scores, longest, rng)

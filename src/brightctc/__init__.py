@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from brightctc.drift import drift
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
-    from brightctc.learn import train
+    from brightctc.learn import combine, train
     from brightctc.measure import measure
     from brightctc.predict import predict
     from brightctc.quantise import export
@@ -36,6 +36,7 @@ _HOMES = {
     "UserError": "errors",
     "baselines": "baselines",
     "check": "check",
+    "combine": "learn",
     "drift": "drift",
     "evaluate": "evaluate",
     "export": "quantise",
@@ -59,6 +60,7 @@ __all__ = [
     "UserError",
     "baselines",
     "check",
+    "combine",
     "drift",
     "evaluate",
     "export",

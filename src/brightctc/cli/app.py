@@ -17,6 +17,7 @@ COMMANDS = {
     "split": "split",
     "pack": "pack",
     "train": "train",
+    "combine": "combine",
     "evaluate": "evaluate",
     "export": "export",
     "baselines": "baselines",

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from brightctc.errors import UserError
 from brightctc.learn import checkpoint
+from brightctc.preprocess import Preparation
 
 LARGEST_DIFFERENCE = 1e-4
 """Largest allowed |score difference| between torch and OpenVINO, both in float32."""
@@ -78,6 +79,11 @@ class Averaged(nn.Module):
         self.factors: Any = nn.ParameterList(nn.Parameter(factor, requires_grad=False) for _, factor, _ in members)
         self.terms: Any = nn.ParameterList(nn.Parameter(term, requires_grad=False) for _, _, term in members)
 
+    @property
+    def exported(self) -> list[Exported]:
+        """The networks."""
+        return [cast(Exported, member) for member in self.members]
+
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As `Exported`, on inputs prepared in the common way."""
         found = [
@@ -86,6 +92,17 @@ class Averaged(nn.Module):
         ]
         logits, embeddings, maps = zip(*found, strict=True)
         return torch.stack(logits).mean(0), torch.cat(embeddings, 1), torch.stack(maps).mean(0)
+
+
+def averaged(parts: Sequence[Exported], preparations: Sequence[Preparation]) -> Averaged:
+    """Several networks, each with its own preparation, on inputs that are prepared as the first one's."""
+    common = preparations[0]
+    members = []
+    for part, preparation in zip(parts, preparations, strict=True):
+        made = [preparation.from_input_of(common, channel) for channel in common.channels]
+        factor, term = torch.tensor(made, dtype=torch.float32).T
+        members.append((part, factor, term))
+    return Averaged(members)
 
 
 def _turned(images: Tensor, quarters: int, mirrored: bool) -> Tensor:

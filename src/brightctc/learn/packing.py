@@ -61,7 +61,7 @@ def pack(
     """
     first, views = materials[0], recipe.backbone.views
     parts = [export.Exported(network.float().cpu(), views) for network in networks]
-    promised = parts[0] if len(parts) == 1 else _averaged(parts, materials)
+    promised = parts[0] if len(parts) == 1 else export.averaged(parts, [each.preparation for each in materials])
     shape = (len(first.preparation.channels), first.preparation.settings.size, first.preparation.settings.size)
     onnx = export.to_onnx(promised, shape[0], shape[1])
     session = Session(onnx, shape, threads=torch.get_num_threads())
@@ -89,7 +89,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
     donors, samples = judged.cells.donors, _samples(judged.cells)
     bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
     validation = ValidationCells.of(judged.logit, judged.cells.positive, donors, samples=samples, folds=len(materials))
-    temperature = _temperature(judged, recipe)
+    temperature = temperature_of(judged.logit, judged.cells.positive, recipe)
     return BundleParts(
         name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
         classes=cohort.classes,
@@ -135,22 +135,9 @@ def _samples_of(cells: LabelledCells) -> list[str | None]:
     return cells.rows["sample_id"].to_list() if "sample_id" in cells.rows.columns else cells.donors
 
 
-def _temperature(judged: _Judged, recipe: Recipe) -> float | None:
+def temperature_of(logit: np.ndarray, positive: np.ndarray, recipe: Recipe) -> float | None:
     """Learned where the judging cells have decided nothing but a threshold, which does not depend on it."""
-    if recipe.train.keep == "best":
-        return None
-    return fitted_temperature(judged.logit, judged.cells.positive)
-
-
-def _averaged(parts: Sequence[export.Exported], materials: Sequence[Material]) -> export.Averaged:
-    """All of them on inputs that are prepared as the first one's."""
-    common = materials[0].preparation
-    members = []
-    for part, material in zip(parts, materials, strict=True):
-        made = [material.preparation.from_input_of(common, channel) for channel in common.channels]
-        factor, term = torch.tensor(made, dtype=torch.float32).T
-        members.append((part, factor, term))
-    return export.Averaged(members)
+    return None if recipe.train.keep == "best" else fitted_temperature(logit, positive)
 
 
 def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]) -> _Judged:
