@@ -13,6 +13,7 @@ from brightctc.bundle import Bundle, BundleThreshold
 from brightctc.errors import UserError
 from brightctc.predict import PredictResult, predict
 from brightctc.predict.ranking import ranks
+from brightctc.report import report
 from drawn import NEGATIVE, POSITIVE, Export
 from new_samples import NAMES, as_cohort
 from tiny_bundle import tiny_bundle, tiny_parts
@@ -152,3 +153,59 @@ def test_sets_that_can_not_be_drawn_are_one_error(
         predict(bundle, export.folder, tmp_path / "scores.csv", uncertain=alpha, **NAMES)
     assert refused.value.where == "--uncertain"
     assert not (tmp_path / "scores.csv").exists()
+
+
+# --- what would be told wrongly
+
+
+def test_a_budget_that_validation_samples_can_not_hold_is_refused(export: Export, bundle: Path, tmp_path: Path) -> None:
+    cells = len(Bundle.read(bundle).validation.logit)
+    with pytest.raises(UserError, match="every cell would be called") as caught:
+        predict(bundle, export.folder, tmp_path / "scores.csv", threshold=f"budget={cells}", **NAMES)
+    assert f"top={cells}" in (caught.value.fix or "")
+
+
+def test_two_tables_do_not_share_a_meta_file(export: Export, bundle: Path, tmp_path: Path) -> None:
+    predict(bundle, export.folder, tmp_path / "scores.csv", **NAMES)
+    with pytest.raises(UserError, match=r"scores\.csv lies here"):
+        predict(bundle, export.folder, tmp_path / "scores.parquet", overwrite=True, **NAMES)
+    (tmp_path / "scores.csv").rename(tmp_path / "moved.csv")
+    table = predict(bundle, export.folder, tmp_path / "scores.parquet", overwrite=True, **NAMES).table
+    table.write_csv(tmp_path / "scores.csv")
+    with pytest.raises(UserError, match=r"is of scores\.parquet"):
+        report(tmp_path / "scores.csv", tmp_path / "report.html")
+
+
+def test_an_address_without_ray_is_refused(export: Export, bundle: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="belongs to --engine ray"):
+        predict(bundle, export.folder, tmp_path / "scores.csv", address="auto", **NAMES)
+
+
+def test_resume_changes_no_finished_calls_unasked(export: Export, bundle: Path, tmp_path: Path) -> None:
+    predict(bundle, export.folder, tmp_path / "scores.csv", threshold="top=3", **NAMES)
+    with pytest.raises(UserError, match="already exists"):
+        predict(bundle, export.folder, tmp_path / "scores.csv", resume=True, **NAMES)
+    assert predict(bundle, export.folder, tmp_path / "scores.csv", threshold="top=3", resume=True, **NAMES).cells
+    with pytest.raises(UserError, match="already exists"):
+        predict(bundle, export.folder, tmp_path / "scores.csv", threshold="top=3", uncertain=0.3, resume=True, **NAMES)
+
+
+def test_the_report_counts_uncertain_cells_and_tells_their_rule(export: Export, bundle: Path, tmp_path: Path) -> None:
+    found = predict(bundle, export.folder, tmp_path / "scores.csv", threshold="top=30", uncertain=0.3, **NAMES)
+    assert found.calls["uncertain"]
+    assert found.samples["uncertain"].sum() == found.calls["uncertain"]
+    told = report(tmp_path / "scores.csv", tmp_path / "report.html")
+    assert f"{found.calls['uncertain']} uncertain" in told.headline
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "called uncertain, and no candidate" in page
+    assert ">uncertain<" in page
+
+
+def test_an_input_of_which_nothing_could_be_read_says_nothing(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a_BF.tif").write_bytes(b"no image")
+    predict(bundle, tmp_path / "images", tmp_path / "s.csv", pattern="{cell_id}_{channel}.tif", bright_field="BF")
+    report(tmp_path / "s.csv", tmp_path / "s.html")
+    page = (tmp_path / "s.html").read_text(encoding="utf-8")
+    assert "No cell could be read" in page
+    assert "compatible with" not in page

@@ -24,7 +24,8 @@ def model_card(about: About) -> str:
         *([f"## Precisions\n\n{_precisions(about)}"] if about.precisions else []),
         f"## Limits\n\n{_limits(about)}",
         "## Use\n\n```\nbrightctc predict THIS_FOLDER INPUT scores.csv\n```\n\nNo file of this folder may be "
-        "changed: `brightctc` verifies each against the hashes in bundle.json and refuses an altered bundle.",
+        "changed: `brightctc` verifies each against the hashes in bundle.json, and every result keeps the hash of "
+        "bundle.json itself.",
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -160,7 +160,8 @@ class Contract(BaseModel):
         if None in sample.pixel_sizes:
             yield (
                 "pixel_size_unknown",
-                f"µm per pixel is not known for all cells; {trained} (import with --constant pixel_size_um=…)",
+                f"µm per pixel is not known for all cells; {trained}. Where it differs, scores don't hold "
+                "(a cohort knows it: brightctc import … --constant pixel_size_um=…, then score the cohort)",
             )
         other = [size for size in sample.pixel_sizes if size is not None and self._other_pixel_size(size)]
         if other:

@@ -56,11 +56,9 @@ class Bundle:
         """
         folder = Path(folder)
         if not (folder / ABOUT).is_file():
-            raise UserError(
-                "there is no bundle here: bundle.json is missing",
-                folder,
-                "give a RUN/bundle folder made by: train",
-            )
+            inside = folder / "bundle"
+            fix = f"give {inside}" if (inside / ABOUT).is_file() else "give a RUN/bundle folder made by: train"
+            raise UserError("there is no bundle here: bundle.json is missing", folder, fix)
         withdrawn = (folder / WITHDRAWN).exists()
         if withdrawn and not allow_withdrawn:
             raise UserError(_WITHDRAWN_WORDS, folder, "train again without this donor")

@@ -1,7 +1,8 @@
 """Collects the commands and turns a UserError into one screen: what, where, fix."""
 
 import sys
-from importlib import import_module
+from importlib import import_module, metadata
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -40,6 +41,21 @@ app = typer.Typer(
     "For Research Use Only. Not for use in diagnostic procedures.\n\n"
     "--debug, with any command, shows the traceback of an error.",
 )
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="The version, and nothing else.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"brightctc {metadata.version('brightctc')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
 for _name, _module in COMMANDS.items():
     app.command(_name)(import_module(f"brightctc.cli.{_module}").command)
 

@@ -1,11 +1,14 @@
 """`brightctc predict`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from brightctc.cli.console import Json, Overwrite, Printer
+from brightctc.errors import plural
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +26,10 @@ def command(
     scores: Annotated[Path, typer.Argument(help="The table to write: .csv or .parquet.")],
     threshold: Annotated[
         str | None,
-        typer.Option(help="f1, recall=0.95, budget=200 (looks a sample) or top=200. Without: the bundle's own."),
+        typer.Option(
+            help="f1, recall=0.95, budget=20 (looks at a validation sample) or top=200 (cells of this input). Without: "
+            "the bundle's own."
+        ),
     ] = None,
     uncertain: Annotated[
         float | None,
@@ -62,7 +68,7 @@ def command(
     from brightctc.predict import predict
 
     printer = Printer(json)
-    with printer.progress() as progress:
+    with _kept(scores, printer), printer.progress() as progress:
         result = predict(
             bundle,
             source,
@@ -85,11 +91,25 @@ def command(
     printer.done(result.summary())
 
 
+@contextmanager
+def _kept(scores: Path, printer: Printer) -> Iterator[None]:
+    """Whoever stops a scoring by Ctrl-C is told whether it can go on."""
+    from brightctc.predict.work import folder_of
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folder_of(scores).is_dir():
+            printer.warn(["what was scored so far is kept: the same command with --resume goes on"])
+        raise
+
+
 def _show(printer: Printer, result: "PredictResult") -> None:
     candidates = result.calls[result.positive]
-    uncertain = "" if result.threshold.sets is None else f"{result.calls['uncertain']} uncertain, "
+    uncertain = "" if result.threshold.sets is None else f"{result.calls['uncertain']:,} uncertain, "
     printer.say(
-        f"{result.cells} cells: {candidates} candidates ({result.positive}), {uncertain}{result.calls['unreadable']} "
+        f"{plural(result.cells, 'cell')}: {plural(candidates, 'candidate')} ({result.positive}), {uncertain}"
+        f"{result.calls['unreadable']:,} "
         f"unreadable; threshold {_level(result)}" + ("" if result.precision == "float32" else f"; {result.precision}")
     )
     columns = ["rank", "cell_id", "score", "call", "flags"]
@@ -104,7 +124,7 @@ def _show(printer: Printer, result: "PredictResult") -> None:
         flags = ", ".join(f"{name} {count:,}" for name, count in result.flags.items())
         printer.say(f"flags, for information (docs: features and flags): {flags}")
     printer.warn(result.warnings)
-    printer.say(f"wrote {result.scores} and {result.meta.name}")
+    printer.say(f"wrote {result.scores} and {result.meta}")
     printer.say("a candidate is a cell to look at; For Research Use Only. Not for use in diagnostic procedures.")
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from brightctc import files
 from brightctc.drift.picture import draw_chart
 from brightctc.errors import UserError, plural
-from brightctc.predict.table import META_VERSION, meta_path
+from brightctc.predict.table import META_VERSION, meta_path, refuse_other_table
 
 OUTSIDE, ONE_SIDE = "outside_limits", "one_side"
 MEANINGS = {
@@ -84,6 +84,7 @@ def _meta(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         raise UserError(f"{beside.name} is missing beside the scores", path, _AGAIN)
     meta = files.read_json(beside, format_version=META_VERSION)
+    refuse_other_table(path, meta)
     if not {"shifts", "bundle_hash", "bundle_name"} <= meta.keys():
         raise UserError("this file says nothing of whole samples", beside, _AGAIN)
     if meta.get("shift_limits") is None:

@@ -1,6 +1,6 @@
 """Which cells are called positive: by the bundle's threshold, by another policy's, or the N highest."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -48,11 +48,16 @@ class CallRule:
             if not (amount.isascii() and amount.isdigit() and int(amount) > 0):
                 raise UserError(f"{policy!r} is not a number of cells", "--threshold", "write e.g. top=200")
             return cls(policy, None, None, int(amount))
+        _refuse_large_budget(bundle, name, amount)
         try:
             chosen = choose(bundle, policy)
         except UserError as error:
             raise UserError(error.what, "--threshold", f"{error.fix}, or top=200 (cells of this input)") from None
         return cls(chosen.policy, chosen.logit, chosen.score, None, chosen.warnings)
+
+    def sets_level(self) -> dict[str, float | int] | None:
+        """For machines: the conformal sets' lines; None where no cell is called uncertain."""
+        return None if self.sets is None else asdict(self.sets)
 
     def level(self) -> dict[str, str | float | None]:
         """For machines: policy, logit, score."""
@@ -73,6 +78,18 @@ class CallRule:
         if self.top is None or not np.isfinite(logit):
             return self
         return replace(self, logit=logit, score=score)
+
+
+def _refuse_large_budget(bundle: Bundle, name: str, amount: str) -> None:
+    """A budget of more looks than a validation sample has cells would call every cell of any sample."""
+    cells, samples = len(bundle.validation.logit), bundle.validation.samples
+    if name == "budget" and amount.isdigit() and int(amount) * samples >= cells:
+        raise UserError(
+            f"a budget is met on validation samples, and the bundle's have {cells / samples:.0f} cells each: "
+            "with this budget every cell would be called",
+            f"--threshold budget={amount}",
+            f"write top={amount}, for so many cells of this input",
+        )
 
 
 def _sets(bundle: Bundle, alpha: float) -> ConformalSets:

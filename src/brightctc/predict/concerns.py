@@ -25,13 +25,17 @@ def contract_concerns(bundle: Bundle, samples: Mapping[str | None, SampleMeasure
         for kind, words in bundle.about.contract.departures(measures).items():
             departures[kind].append((sample, words))
     concerns = []
-    for found in departures.values():
+    for kind, found in departures.items():
         sample, words = found[0]
+        unknown = kind == "pixel_size_unknown"
+        what = (
+            "not to be held against the bundle's input contract" if unknown else "outside the bundle's input contract"
+        )
         if len(samples) == 1:
-            concerns.append(f"outside the bundle's input contract: {words}")
+            concerns.append(f"{what}: {words}")
         else:
             concerns.append(
-                f"outside the bundle's input contract in {len(found)} of {len(samples)} samples "
+                f"{what} in {len(found)} of {len(samples)} samples "
                 f"({_listed(name for name, _ in found)}); in {_listed([sample])}: {words}"
             )
     return concerns

@@ -3,7 +3,6 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,12 +25,13 @@ def meta_text(result: PredictResult, bundle: Bundle, given: Source, command: str
         "command": command,
         "cohort_root": str(given.root) if given.kind == "cohort" else None,
         "image_root": str(given.root),
+        "ending": result.scores.suffix,
         "source": given.identity,
         "bundle_hash": bundle.hash,
         "bundle_name": bundle.about.name,
         "classes": bundle.classes.model_dump(),
         "threshold": result.threshold.level(),
-        "uncertain": None if result.threshold.sets is None else asdict(result.threshold.sets),
+        "uncertain": result.threshold.sets_level(),
         "precision": result.precision,
         "processor": None if result.precision == "float32" else processor_class(bundle.precision),
         "device": result.device,

@@ -23,7 +23,7 @@ from brightctc.predict.pace import Pace
 from brightctc.predict.result import PredictResult
 from brightctc.predict.scoring import Chunk, require_channels, score_blocks
 from brightctc.predict.source import read_source
-from brightctc.predict.table import UNCERTAIN, meta_path, require_ending
+from brightctc.predict.table import UNCERTAIN, meta_path, refuse_shared_meta, require_ending
 from brightctc.predict.tally import UNREADABLE, Tally
 from brightctc.predict.work import Work, folder_of
 
@@ -84,6 +84,8 @@ def predict(
     """
     bundle, source, scores = Path(bundle), Path(source), Path(scores)
     require_ending(scores)
+    if address is not None and engine != "ray":
+        raise UserError("--address belongs to --engine ray", "--address", "add --engine ray, or leave --address out")
     names = Names(pattern, bright_field, dapi)
     used, warnings = chosen_device(device, precision)
     model = Bundle.read(bundle).at("float32" if used == "cuda" else precision)
@@ -97,8 +99,9 @@ def predict(
         "device": used,
         "source": given.identity,
     }
+    refuse_shared_meta(scores)
     for target in (scores, meta_path(scores)):
-        files.refuse_existing(target, overwrite or (resume and _is_of(job, scores)))
+        files.refuse_existing(target, overwrite or (resume and _is_of(job, rule, scores)))
     with _work(scores, job, resume, overwrite) as work:
         means = _Means(used, engine, address, threads, workers)
         _score(work, _chunks(model, given, work.done, means), given.cells, progress)
@@ -112,25 +115,27 @@ def predict(
         return _finish(work, model, given, rule, scores, used, warnings, command)
 
 
-def _is_of(job: dict[str, str], scores: Path) -> bool:
+def _is_of(job: dict[str, str], rule: CallRule, scores: Path) -> bool:
     """Are these scores of this very job, or about to be replaced by it? Then it was stopped when they were written."""
     if folder_of(scores).is_dir():  # whose own job is held against this one when it is opened
         return True
     known = files.read_json(meta_path(scores)) if meta_path(scores).is_file() else {}
-    return all(known.get(name) == value for name, value in job.items())
+    calls = {"uncertain": rule.sets_level(), "policy": known.get("threshold", {}).get("policy")}
+    same_calls = calls == {"uncertain": known.get("uncertain"), "policy": rule.policy}
+    return same_calls and all(known.get(name) == value for name, value in job.items())
 
 
 @contextmanager
 def _work(scores: Path, job: dict[str, str], resume: bool, overwrite: bool) -> Iterator[Work]:
     """The work beside a scores file, for this process alone; it goes when all is done, or where nothing was kept."""
     folder = folder_of(scores)
-    if folder.is_dir() and not (resume or overwrite) and any(folder.glob("cells-*.parquet")):
-        raise UserError(
-            "a scoring of this table was stopped before its end",
-            folder,
-            "go on with it by --resume, or say --overwrite to begin anew",
-        )
     with files.lock(folder):
+        if not (resume or overwrite) and any(folder.glob("cells-*.parquet")):
+            raise UserError(
+                "a scoring of this table was stopped before its end",
+                folder,
+                "go on with it by --resume, or say --overwrite to begin anew",
+            )
         work, done = Work(folder, job, resume), False
         try:
             yield work
@@ -155,6 +160,8 @@ def _chunks(bundle: Bundle, given: Source, start: int, means: _Means) -> Iterato
 
 def _score(work: Work, chunks: Iterator[Chunk], cells: int, progress: Progress | None) -> None:
     pace = Pace(work.done, cells)
+    if work.done and progress is not None:
+        progress("scoring", work.done, cells, f"goes on after {work.done:,} cells")
     for done in work.keep(chunks):
         if progress is not None:
             progress("scoring", done, cells, pace.note(done))

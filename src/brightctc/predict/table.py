@@ -1,6 +1,6 @@
 """The scores: a table with one row per input cell, in input order, and the JSON beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -41,6 +41,29 @@ class Verdicts:
 def meta_path(scores: Path) -> Path:
     """Where the JSON beside a scores file lies: `sample7.csv` → `sample7.meta.json`."""
     return scores.with_suffix(".meta.json")
+
+
+def refuse_other_table(scores: Path, meta: Mapping[str, Any]) -> None:
+    """Raise UserError where the JSON beside a table is of another one, whose name differs in its ending alone."""
+    ending = meta.get("ending", scores.suffix)
+    if ending != scores.suffix:
+        raise UserError(
+            f"{meta_path(scores).name} is of {scores.with_suffix(ending).name}, not of this table",
+            scores,
+            "give tables names that differ in more than their ending",
+        )
+
+
+def refuse_shared_meta(scores: Path) -> None:
+    """Raise UserError where a table lies here whose name differs in its ending alone: one JSON can't be of both."""
+    for ending in ENDINGS:
+        other = scores.with_suffix(ending)
+        if other != scores and other.exists():
+            raise UserError(
+                f"{other.name} lies here, and {meta_path(scores).name} would have to be of both",
+                scores,
+                "give this table a name that differs in more than its ending",
+            )
 
 
 def require_ending(scores: Path) -> None:

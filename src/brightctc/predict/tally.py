@@ -10,6 +10,7 @@ from brightctc.bundle.sample_measures import GATHERED
 from brightctc.measure.table import FLAG_SEPARATOR
 from brightctc.predict.concerns import contract_concerns, fault_concerns, seen_concerns, shift_concerns
 from brightctc.predict.drifting import SampleShift, Shifts
+from brightctc.predict.table import UNCERTAIN
 from brightctc.predict.work import DTYPE, OWN, PIXEL_SIZE, UNLIKE
 
 TOP = 10
@@ -66,13 +67,15 @@ class Tally:
             self._measures[sample].extend(columns, rows[DTYPE].to_list(), rows[PIXEL_SIZE].to_list())
 
     def samples(self) -> pl.DataFrame:
-        """A row a sample, in order of first appearance: sample_id, cells, candidates, unreadable."""
+        """A row a sample, in order of first appearance: sample_id, cells, candidates, (uncertain,) unreadable."""
         positive = self._bundle.classes.positive
+        doubted = {UNCERTAIN: [calls[UNCERTAIN] for calls in self._samples.values()]} if self.calls[UNCERTAIN] else {}
         return pl.DataFrame(
             {
                 "sample_id": pl.Series(list(self._samples), dtype=pl.String),
                 "cells": [calls.total() for calls in self._samples.values()],
                 "candidates": [calls[positive] for calls in self._samples.values()],
+                **doubted,
                 UNREADABLE: [calls[UNREADABLE] for calls in self._samples.values()],
             }
         )

@@ -7,6 +7,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from brightctc.evaluate import panels
 from brightctc.evaluate.evaluation import Evaluation
@@ -48,6 +49,7 @@ def score_histogram(score: np.ndarray, threshold: float | None) -> Panel:
         axes.set_ylim(bottom=0.7)
         powers = [10**n for n in range(8) if 10**n <= axes.get_ylim()[1]]
         axes.set_yticks(powers, [f"{power:,}" for power in powers])
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_title("Scores of all cells read", loc="left", fontsize=9, fontweight="bold")
         if threshold is not None:
             axes.axvline(float(_logit(threshold)), color=panels.ALARM, lw=1.4)

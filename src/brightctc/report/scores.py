@@ -12,7 +12,7 @@ from brightctc.errors import plural
 from brightctc.evaluate.claim import MADE
 from brightctc.measure import FLAGS
 from brightctc.metrics import poisson_upper_bound
-from brightctc.predict.table import FLAG_SEPARATOR
+from brightctc.predict.table import FLAG_SEPARATOR, UNCERTAIN
 from brightctc.report.curves import score_histogram
 from brightctc.report.gallery import Cell, Gallery, flags_in_words, scored_gallery
 from brightctc.report.provenance import Provenance, of_scores
@@ -67,7 +67,9 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
     positive = scores.classes.positive
     called = ranked.filter(pl.col("call") == positive)
     read, unread = ranked.height, scores.table.height - ranked.height
-    headline = f"{plural(called.height, 'candidate')} of {read:,} read ({unread:,} unread)"
+    uncertain = int((ranked["call"] == UNCERTAIN).sum())
+    doubted = f", {uncertain:,} uncertain" if scores.meta.get("uncertain") else ""
+    headline = f"{plural(called.height, 'candidate')} of {read:,} read{doubted} ({unread:,} unread)"
     level = scores.meta["threshold"].get("score")
     return ScoresPage(
         title=f"Candidates for {positive}: {scores.path.stem}",
@@ -75,11 +77,11 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
         "by their images alone?",
         headline=headline,
         positive=positive,
-        compatible=_compatible(called.height, unread, positive),
+        compatible=_compatible(called.height, read, unread, positive),
         candidates=called.height,
         read=read,
         unread=unread,
-        threshold=_threshold(scores.meta["threshold"]),
+        threshold=" ".join((_threshold(scores.meta["threshold"]), *_doubt(scores.meta, positive))),
         samples=_samples(scores.table, positive),
         histogram=score_histogram(np.asarray(ranked["score"], dtype=np.float64), level) if read else None,
         gallery=_gallery(scores, ranked, called.height),
@@ -91,10 +93,12 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
     )
 
 
-def _compatible(candidates: int, unread: int, positive: str) -> tuple[str, ...]:
+def _compatible(candidates: int, read: int, unread: int, positive: str) -> tuple[str, ...]:
     """What no candidate does, and does not, mean."""
     if candidates:
         return ()
+    if not read:
+        return ("No cell could be read, so this says nothing of the sample.",)
     unseen = f" Each of the {unread:,} unread cells may be one as well." if unread else ""
     return (
         f"This is compatible with up to {poisson_upper_bound(0):.0f} cells that this bundle would call in another "
@@ -112,10 +116,23 @@ def _threshold(level: dict[str, Any]) -> str:
     return f"A cell is a candidate where its score reaches {level['score']:.4g}, a threshold chosen {chosen}."
 
 
+def _doubt(meta: dict[str, Any], positive: str) -> tuple[str, ...]:
+    """What became of cells that could not be told."""
+    if not meta.get("uncertain"):
+        return ()
+    return (
+        f"But a cell is called uncertain, and no candidate, where it can't be told at a share of "
+        f"{meta['uncertain']['alpha']:.3g} wrong ones (conformal sets on the bundle's validation cells), also where it "
+        f"reaches the threshold. Uncertain cells keep their rank; read them too, where no {positive} may be missed.",
+    )
+
+
 def _samples(cells: pl.DataFrame, positive: str) -> Table:
+    doubted = {"uncertain": (pl.col("call") == UNCERTAIN).sum()} if (cells["call"] == UNCERTAIN).any() else {}
     counts = cells.group_by("sample_id", maintain_order=True).agg(
         cells=pl.len(),
         candidates=(pl.col("call") == positive).sum(),
+        **doubted,
         unreadable=pl.col("score").is_null().sum(),
         flagged=pl.col("flags").is_not_null().sum(),
     )

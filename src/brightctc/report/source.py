@@ -12,7 +12,7 @@ from brightctc import files
 from brightctc.bundle import WITHDRAWN, Bundle
 from brightctc.cohort import Classes, Cohort, fingerprint
 from brightctc.errors import UserError, typed
-from brightctc.predict.table import ENDINGS, META_VERSION, meta_path, read_scores
+from brightctc.predict.table import ENDINGS, META_VERSION, meta_path, read_scores, refuse_other_table
 
 _RUN_VERSION = 1
 _META = ("bundle_hash", "bundle_name", "classes", "command", "image_root", "threshold", "warnings", "brightctc")
@@ -95,6 +95,7 @@ def _scores(path: Path) -> Scores:
             "the cells of an evaluation are in the report of its run",
         )
     meta = files.read_json(meta_file, format_version=META_VERSION)
+    refuse_other_table(path, meta)
     again = "score again: brightctc predict"
     missing = [key for key in _META if key not in meta]
     if missing:
