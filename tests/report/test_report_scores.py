@@ -115,3 +115,14 @@ def test_scores_of_made_cells_say_so(source: str, warned: bool, spoiled: Path, t
     result = report(tmp_path / "scores.csv", tmp_path / "report.html")
     assert (MADE in result.warnings) == warned
     assert (MADE in result.page.read_text(encoding="utf-8")) == warned
+
+
+def test_pictures_that_are_gone_are_told(sample: Export, bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(sample.folder, tmp_path / "images")
+    predict(bundle, tmp_path / "images", tmp_path / "scores.csv", **NAMES)
+    assert not any(
+        "could not be read" in words for words in report(tmp_path / "scores.csv", tmp_path / "a.html").warnings
+    )
+    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    told = report(tmp_path / "scores.csv", tmp_path / "b.html").warnings
+    assert any("60 of 60 pictures could not be read" in words and "in images" in words for words in told)

@@ -70,7 +70,7 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
     uncertain = int((ranked["call"] == UNCERTAIN).sum())
     doubted = f", {uncertain:,} uncertain" if scores.meta.get("uncertain") else ""
     headline = f"{plural(called.height, 'candidate')} of {read:,} read{doubted} ({unread:,} unread)"
-    level = scores.meta["threshold"].get("score")
+    level, gallery = scores.meta["threshold"].get("score"), _gallery(scores, ranked, called.height)
     return ScoresPage(
         title=f"Candidates for {positive}: {scores.path.stem}",
         asked=f"Which of these cells look most like {positive} to the model “{scores.meta['bundle_name']}”, "
@@ -84,11 +84,15 @@ def scores_page(scores: Scores, command: str) -> ScoresPage:
         threshold=" ".join((_threshold(scores.meta["threshold"]), *_doubt(scores.meta, positive))),
         samples=_samples(scores.table, positive),
         histogram=score_histogram(np.asarray(ranked["score"], dtype=np.float64), level) if read else None,
-        gallery=_gallery(scores, ranked, called.height),
+        gallery=gallery,
         list=_list(called),
         unreadable=_unreadable(scores.table),
         flags=_flags(scores.table),
-        warnings=(*((MADE,) if holds_made_cells(scores.table) else ()), *map(str, scores.meta["warnings"])),
+        warnings=(
+            *((MADE,) if holds_made_cells(scores.table) else ()),
+            *_missing(gallery, scores),
+            *map(str, scores.meta["warnings"]),
+        ),
         provenance=of_scores(scores, command),
     )
 
@@ -114,6 +118,17 @@ def _threshold(level: dict[str, Any]) -> str:
     if level.get("score") is None:
         return f"Candidates were chosen {chosen}."
     return f"A cell is a candidate where its score reaches {level['score']:.4g}, a threshold chosen {chosen}."
+
+
+def _missing(gallery: Gallery, scores: Scores) -> tuple[str, ...]:
+    """Of cells that were read when they were scored, and have no picture now."""
+    missing = sum(cell.picture.uri is None for cell in gallery.cells)
+    if not missing:
+        return ()
+    return (
+        f"{missing} of {len(gallery.cells)} pictures could not be read: were images moved? They were looked for in "
+        f"{scores.root.name}, where they lay when they were scored",
+    )
 
 
 def _doubt(meta: dict[str, Any], positive: str) -> tuple[str, ...]:
