@@ -17,9 +17,9 @@ LIMITS = {"centre": 0.1}
 
 
 def scored(folder: Path, name: str, *numbers: float, **changes: Any) -> Path:
-    """A SCORES.meta.json of samples with these numbers and limits of 0.1 ± 0.5."""
+    """A SCORES.meta.json of samples with these numbers and a limit of 0.6, about 0.1."""
     shifts = [
-        {"sample_id": f"{name}-{index}", "cells": 50, "unlike": number, "low": -0.4, "high": 0.6, "shifted": False}
+        {"sample_id": f"{name}-{index}", "cells": 50, "unlike": number, "limit": 0.6, "shifted": False}
         for index, number in enumerate(numbers)
     ]
     meta = {"format_version": 1, "bundle_hash": "b", "bundle_name": "tiny", "shift_limits": LIMITS, "shifts": shifts}
@@ -27,21 +27,21 @@ def scored(folder: Path, name: str, *numbers: float, **changes: Any) -> Path:
     return folder / f"{name}.csv"
 
 
-def test_samples_stand_in_the_order_given_and_those_outside_are_told(tmp_path: Path) -> None:
+def test_samples_stand_in_the_order_given_and_those_above_are_told(tmp_path: Path) -> None:
     found = drift([scored(tmp_path, "b", 0.2, 0.61), scored(tmp_path, "a", -0.41)], tmp_path / "drift.csv")
     table = pl.read_csv(tmp_path / "drift.csv")
     assert table["sample_id"].to_list() == ["b-0", "b-1", "a-0"]
     assert table["scores"].to_list() == ["b.csv", "b.csv", "a.csv"]
-    assert table["concern"].to_list() == [None, OUTSIDE, OUTSIDE]
+    assert table["concern"].to_list() == [None, OUTSIDE, None], "nearer is no fault"
     assert table["centre"].to_list() == pytest.approx([0.1] * 3)
-    assert found.concerns["sample_id"].to_list() == ["b-1", "a-0"]
+    assert found.concerns["sample_id"].to_list() == ["b-1"]
     assert found.picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_eight_in_a_row_on_one_side_are_told(tmp_path: Path) -> None:
-    numbers = [0.2] * 7 + [0.0] + [0.2] * 9 + [0.1] + [0.2] * 3
+def test_eight_in_a_row_above_the_centre_are_told(tmp_path: Path) -> None:
+    numbers = [0.2] * 7 + [0.0] * 9 + [0.2] * 9 + [0.1] + [0.2] * 3
     found = drift([scored(tmp_path, "s", *numbers)], tmp_path / "drift.csv").table
-    assert (found["concern"] == ONE_SIDE).arg_true().to_list() == [15, 16]
+    assert (found["concern"] == ONE_SIDE).arg_true().to_list() == [23, 24]
 
 
 def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_command_shows_samples_with_a_concern(tmp_path: Path) -> None:
     given = scored(tmp_path, "s", 0.2, 0.9)
     done = CliRunner().invoke(app, ["drift", str(given), str(tmp_path / "drift.csv")])
     assert done.exit_code == 0, done.output
-    assert "2 samples: 1 outside the limits" in done.stdout
+    assert "2 samples: 1 above the limit" in done.stdout
     assert "s-1" in done.stdout
     done = CliRunner().invoke(app, ["drift", str(given), str(tmp_path / "drift.csv"), "--json", "--overwrite"])
     assert json.loads(done.stdout)["concerns"][0]["sample_id"] == "s-1"

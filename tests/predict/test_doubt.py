@@ -76,7 +76,7 @@ def test_a_sample_that_looks_unlike_is_told(
     export: Export, doubting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged_none = predict(
-        shifting(export, doubting, tmp_path / "none", 5.0), export.folder, tmp_path / "n.csv", **NAMES
+        shifting(export, doubting, tmp_path / "none", -5.0), export.folder, tmp_path / "n.csv", **NAMES
     )
     assert judged_none.shifts == [], "samples of so few cells"
     monkeypatch.setattr(drifting, "FEWEST_CELLS", 2)
@@ -85,7 +85,7 @@ def test_a_sample_that_looks_unlike_is_told(
     assert [shift.cells for shift in near.shifts] == near.samples["cells"].to_list()
     assert not any("unlike those it was validated on" in warning for warning in near.warnings)
     assert not any(shift.shifted for shift in near.shifts)
-    far = predict(shifting(export, doubting, tmp_path / "far", 5.0), export.folder, tmp_path / "far.csv", **NAMES)
+    far = predict(shifting(export, doubting, tmp_path / "far", -5.0), export.folder, tmp_path / "far.csv", **NAMES)
     assert all(shift.shifted for shift in far.shifts)
     count = len(far.shifts)
     assert any(f"{count} of {count} samples look to the network unlike" in warning for warning in far.warnings)

@@ -3,8 +3,9 @@
 A cell's number is the logarithm of its distance from the training cells (see `likeness`), in units of the validation
 cells of the class whose mean is nearer: so that a sample of few tumour cells is not unlike one of many. A sample's
 number is the mean over its cells. Samples of the same kind differ in it, and by more than its cells alone would: the
-limits are those of a further sample, from the spread between samples and between cells of a sample (one-way analysis of
+limit is that of a further sample, from the spread between samples and between cells of a sample (one-way analysis of
 variance, Searle, Linear Models, 1971, chapter 10), as in the control charts of Shewhart (1931) with limits estimated.
+There is no lower limit: what differs from the training lies farther, whatever it is (docs/results/doubt.md).
 """
 
 import math
@@ -18,8 +19,8 @@ from pydantic import Field
 from brightctc.bundle.likeness import Likeness
 from brightctc.bundle.validation import Frozen
 
-CHANCE = 0.01
-"""That a sample of the same kind lies outside the limits, where their spread is normal."""
+CHANCE = 0.025
+"""That a sample of the same kind lies above its limit, where their spread is normal."""
 FEWEST_SAMPLES, FEWEST_CELLS = 4, 10
 """Samples of training and validation without which there are no limits; cells without which a sample is not judged."""
 
@@ -91,10 +92,10 @@ class ShiftLimits(Frozen):
         """Of each cell, float64 (n,), from what `Likeness.nearest` says of it; NaN where the distance is."""
         return (np.log(distance) - np.array(self.means)[nearer]) / np.array(self.sds)[nearer]
 
-    def half_width(self, cells: int) -> float:
-        """How far from the centre a sample of so many cells lies, but for one in a hundred."""
+    def limit(self, cells: int) -> float:
+        """What a sample of so many cells stays below, but for one in forty."""
         variance = self.between**2 * (1 + 1 / self.samples) + self.within**2 / cells
-        return float(scipy.stats.t.ppf(1 - CHANCE / 2, self.freedom)) * math.sqrt(variance)
+        return self.centre + float(scipy.stats.t.ppf(1 - CHANCE, self.freedom)) * math.sqrt(variance)
 
 
 def _by_sample(numbers: np.ndarray, samples: Sequence[Hashable]) -> list[np.ndarray]:

@@ -26,9 +26,9 @@ def command(
 ) -> None:
     """A control chart over samples: do their cells still look like those that the bundle was trained on?
 
-    Each sample is one dot: how unlike the training cells its cells look to the network, with limits that 99 of 100
-    samples like those of the training keep. A sample outside, or eight in a row on one side, is a reason to look at
-    focus, light and preparation before its scores are believed.
+    Each sample is one dot: how unlike the training cells its cells look to the network, with a limit that 39 of 40
+    samples like those of the training stay below. A sample above it, or eight in a row above the centre, is a reason to
+    look at focus, light and preparation before its scores are believed.
     """
     from brightctc.drift import drift
 
@@ -48,9 +48,9 @@ def _show(printer: Printer, result: "DriftResult") -> None:
     if result.concerns.height:
         rows: list[list[object]] = [
             [row["sample_id"] or row["scores"], row["cells"], f"{row['unlike']:+.2f}",
-             f"{row['low']:+.2f} to {row['high']:+.2f}", MEANINGS[row["concern"]]]
+             f"{row['limit']:+.2f}", MEANINGS[row["concern"]]]
             for row in result.concerns.iter_rows(named=True)
         ]  # fmt: skip
-        printer.table(["sample", "cells", "unlike", "limits", "concern"], rows)
+        printer.table(["sample", "cells", "unlike", "limit", "concern"], rows)
     printer.say(f"table: {result.path}")
     printer.say(f"chart: {result.picture}")

@@ -12,13 +12,13 @@ from brightctc.drift.picture import draw_chart
 from brightctc.errors import UserError, plural
 from brightctc.predict.table import META_VERSION, meta_path, refuse_other_table
 
-OUTSIDE, ONE_SIDE = "outside_limits", "one_side"
+OUTSIDE, ONE_SIDE = "above_limit", "one_side"
 MEANINGS = {
     OUTSIDE: "the sample's cells look to the network unlike those of its training",
-    ONE_SIDE: "eight samples in a row lie on one side of the centre: something drifts",
+    ONE_SIDE: "eight samples in a row lie above the centre: something drifts",
 }
 RUN = 8
-"""Samples in a row on one side: by chance 1 of 128 such runs (Nelson, J. Quality Technology 16:237, 1984: nine)."""
+"""Samples in a row above the centre; by chance one in 256 (Nelson, J. Quality Technology 16:237, 1984, takes nine)."""
 _AGAIN = "score the sample again with brightctc predict"
 
 
@@ -26,8 +26,8 @@ _AGAIN = "score the sample again with brightctc predict"
 class DriftResult:
     """What was found and written.
 
-    table: a row a sample in the order given: scores, sample_id, cells, unlike, low, centre, high, concern (empty,
-    `outside_limits`, `one_side`).
+    table: a row a sample in the order given: scores, sample_id, cells, unlike, centre, limit, concern (empty,
+    `above_limit`, `one_side`).
     """
 
     path: Path
@@ -113,22 +113,19 @@ def _row(path: Path, shift: dict[str, Any], centre: float) -> dict[str, Any]:
         "sample_id": shift["sample_id"],
         "cells": shift["cells"],
         "unlike": shift["unlike"],
-        "low": shift["low"],
         "centre": centre,
-        "high": shift["high"],
+        "limit": shift["limit"],
     }
 
 
 def _concerns(rows: Sequence[dict[str, Any]]) -> list[str | None]:
     """Of each sample the graver concern."""
     found: list[str | None] = []
-    side, length = 0, 0
+    above = 0
     for row in rows:
-        here = (row["unlike"] > row["centre"]) - (row["unlike"] < row["centre"])
-        length = length + 1 if here == side else 1
-        side = here
-        outside = not row["low"] <= row["unlike"] <= row["high"]
-        found.append(OUTSIDE if outside else ONE_SIDE if side and length >= RUN else None)
+        above = above + 1 if row["unlike"] > row["centre"] else 0
+        outside = not row["unlike"] <= row["limit"]
+        found.append(OUTSIDE if outside else ONE_SIDE if above >= RUN else None)
     return found
 
 
@@ -142,4 +139,4 @@ def headline(table: pl.DataFrame) -> str:
     return f"{plural(table.height, 'sample')}: {', '.join(parts)}"
 
 
-_SHORT = {OUTSIDE: "outside the limits", ONE_SIDE: f"in a run of {RUN} or more on one side of the centre"}
+_SHORT = {OUTSIDE: "above the limit", ONE_SIDE: f"in a run of {RUN} or more above the centre"}

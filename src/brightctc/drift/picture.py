@@ -1,4 +1,4 @@
-"""The control chart: a dot a sample, in the order given, with the limits that hold for its number of cells."""
+"""The control chart: a dot a sample, in the order given, with the limit that holds for its number of cells."""
 
 from pathlib import Path
 
@@ -18,25 +18,23 @@ def draw_chart(table: pl.DataFrame, bundle: str, path: Path) -> None:
     figure = Figure(figsize=(min(12, max(6.4, 2.5 + 0.28 * count)), 4.2), layout="constrained")
     axes = figure.subplots()
     place = np.arange(count)
-    number, low, high = (table[name].to_numpy() for name in ("unlike", "low", "high"))
+    number, limit = (table[name].to_numpy() for name in ("unlike", "limit"))
     edges = np.concatenate([place - 0.5, [count - 0.5]])
-    axes.stairs(high, edges, baseline=low, fill=True, color=LINE, alpha=0.10, label="limits for so many cells (99 %)")
-    axes.stairs(high, edges, color=LINE, lw=1, baseline=None)
-    axes.stairs(low, edges, color=LINE, lw=1, baseline=None)
+    axes.stairs(limit, edges, color=ALARM, lw=1.2, baseline=None, label="limit for so many cells")
     axes.axhline(table["centre"][0], color=MUTED, lw=1, ls=(0, (5, 3)), label="validation samples")
     axes.plot(place, number, color=MUTED, lw=0.8, zorder=2)
     concern = table["concern"].to_list()
     for name, marker, words in (
         (None, "o", None),
-        ("one_side", "s", "eight or more on one side"),
-        ("outside_limits", "D", "outside the limits"),
+        ("one_side", "s", "eight or more above the centre"),
+        ("above_limit", "D", "above the limit"),
     ):
         chosen = np.array([each == name for each in concern])
         if chosen.any():
             colour = LINE if name is None else ALARM
             axes.plot(place[chosen], number[chosen], marker, color=colour, ms=6, mec="white", label=words, zorder=3)
     axes.set_xlim(-0.5, count - 0.5)
-    reach = np.concatenate([low, high, number])
+    reach = np.concatenate([limit, number, table["centre"].to_numpy()])
     axes.set_ylim(reach.min() - 0.08 * np.ptp(reach), reach.max() + 0.08 * np.ptp(reach))
     names = [sample or scores for sample, scores in table.select("sample_id", "scores").iter_rows()]
     shown = place[:: max(1, -(-count // _NAMED))]

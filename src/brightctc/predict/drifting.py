@@ -10,18 +10,17 @@ from brightctc.bundle.shift import FEWEST_CELLS, ShiftLimits
 
 @dataclass(frozen=True)
 class SampleShift:
-    """A sample's number and where it is expected. cells: those that it is the mean of."""
+    """A sample's number and what like ones stay below. cells: those that it is the mean of."""
 
     sample_id: str | None
     cells: int
     unlike: float
-    low: float
-    high: float
+    limit: float
 
     @property
     def shifted(self) -> bool:
-        """Is it outside the limits?"""
-        return not self.low <= self.unlike <= self.high
+        """Is it above its limit?"""
+        return not self.unlike <= self.limit
 
 
 class Shifts:
@@ -46,7 +45,5 @@ class Shifts:
         for sample, (cells, total) in self._sums.items():
             if cells < FEWEST_CELLS:
                 continue
-            half = self._limits.half_width(int(cells))
-            low, high = self._limits.centre - half, self._limits.centre + half
-            rows.append(SampleShift(sample, int(cells), total / cells, low, high))
+            rows.append(SampleShift(sample, int(cells), total / cells, self._limits.limit(int(cells))))
         return rows
