@@ -167,8 +167,8 @@ def page(bundle: Bundle, found: dict[str, Scored], repeats: int) -> Iterator[str
     yield f"Limits from {limits.samples} validation samples and the spread between {limits.freedom + 2} in all; one"
     yield "like sample in forty is expected above its limit. ROC-AUC: of the distance above the centre, in units of the"
     cells = same.table.height / same.numbers.size
-    yield f"limit, against the same site's samples. A sample has about {cells:.0f} cells; more are told more surely. That"
-    yield "only the upper side counts was decided on these samples (docs/decisions/0025).\n"
+    yield f"limit, against the same site's samples. A sample has about {cells:.0f} cells; more are told more surely."
+    yield "That only the upper side counts was decided on these samples (docs/decisions/0025).\n"
     yield head("samples", "number", "above the limit", "ROC-AUC", "warned of by the input contract")
     for name, side in found.items():
         outside = int((side.numbers > 1).sum())
