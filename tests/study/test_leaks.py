@@ -116,7 +116,7 @@ def test_normalisation_has_not_seen_test_donors(cohort: Path, tmp_path: Path, wa
 def test_a_cartridge_that_predicts_the_class_is_said_on_top(cohort: Path, tmp_path: Path) -> None:
     cells = pl.read_csv(cohort / "cells.csv")
     cells.with_columns(cartridge_id=pl.format("K-{}", "label")).write_csv(cohort / "cells.csv")
-    result = tiny("dapi", cohort, tmp_path / "study", seeds=1, baselines=("border",))
+    result = tiny("dapi", cohort, tmp_path / "study", seeds=1, ways=("mix",), baselines=("border",))
     assert any("cartridge_id" in warning for warning in result.warnings)
     page = (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
     assert page.index("cartridge_id") < page.index("Every row</h2>")
@@ -124,6 +124,6 @@ def test_a_cartridge_that_predicts_the_class_is_said_on_top(cohort: Path, tmp_pa
 
 @pytest.mark.slow
 def test_what_was_checked_is_not_checked_again(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny("dapi", cohort, tmp_path / "study", seeds=1, baselines=())
+    tiny("dapi", cohort, tmp_path / "study", seeds=1, ways=("mix",), baselines=())
     monkeypatch.setattr(safeguards, "read_crops", lambda *_: pytest.fail("looked twice"))
-    tiny("dapi", cohort, tmp_path / "study", seeds=1, baselines=())
+    tiny("dapi", cohort, tmp_path / "study", seeds=1, ways=("mix",), baselines=())

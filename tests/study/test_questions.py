@@ -168,6 +168,9 @@ def test_ways_are_listed_from_the_recipes_tags(cohort: Path) -> None:
     assert tuple(variant.name for variant in plan.variants) == WAYS
     marked = {variant.name for variant in plan.variants if variant.kind == "unranked"}
     assert marked == {"channel"}
+    some = dapi.plan(Cohort.read(cohort), Options(settings=TINY, ways=("distil", "mix")))
+    assert [variant.name for variant in some.variants] == ["none", "mix", "distil"]
+    assert some.pairs == (("mix", "none"), ("distil", "none"))
 
 
 def test_networks_without_imagenet_weights_are_marked(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:

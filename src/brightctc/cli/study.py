@@ -33,6 +33,9 @@ def command(
         Literal["steps", "epochs"], typer.Option(help="What variants have in common; epochs is the paper's way.")
     ] = "steps",
     learning_rates: Annotated[str | None, typer.Option(help="ablation: a row for each, such as 1e-7,1e-4.")] = None,
+    ways: Annotated[
+        str | None, typer.Option(help="dapi: some of its ways, such as mix,distil. Default: all; each takes its time.")
+    ] = None,
     column: Annotated[str | None, typer.Option(help="transfer: leave out one value of this column at a time.")] = None,
     external: Annotated[Path | None, typer.Option(help="transfer: also test on this cohort.")] = None,
     bundle: Annotated[
@@ -98,6 +101,7 @@ def command(
         seeds=seeds,
         budget=budget,
         learning_rates=tuple(_numbers(learning_rates, "--learning-rates")),
+        ways=_names(ways) or (),
         column=column,
         external=external,
         bundles=tuple(bundle or ()),

@@ -26,6 +26,7 @@ class Options(Section):
     seeds: int = Field(default=5, ge=1, le=100)
     budget: Budget = "steps"
     learning_rates: tuple[float, ...] = ()
+    ways: tuple[str, ...] = ()
     column: str | None = None
     external: Path | None = None
     bundles: tuple[Path, ...] = ()

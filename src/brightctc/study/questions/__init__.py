@@ -36,7 +36,7 @@ class Question:
 QUESTIONS: dict[str, Question] = {
     "ablation": Question(ablation.ASKS, ablation.plan, ("budget", "learning_rates"), ablation.adds),
     "backbones": Question(backbones.ASKS, backbones.plan, ("budget",)),
-    "dapi": Question(dapi.ASKS, dapi.plan, ("budget",)),
+    "dapi": Question(dapi.ASKS, dapi.plan, ("budget", "ways")),
     "transfer": Question(transfer.ASKS, transfer.plan, ("column", "external"), transfer.adds),
     "robustness": Question(robustness.ASKS, robustness.plan, ("bundles", "cells"), robustness.adds),
     "size": Question(size.ASKS, size.plan, ("budget", "sizes"), size.adds),
@@ -52,7 +52,7 @@ def question_of(name: str, options: Options) -> Question:
         raise UserError(f"there is no question called {name!r}", "QUESTION", f"use one of {', '.join(QUESTIONS)}")
     question = QUESTIONS[name]
     usual = Options()
-    for field in ("budget", "learning_rates", "column", "external", "bundles", "sizes", "cells"):
+    for field in ("budget", "learning_rates", "ways", "column", "external", "bundles", "sizes", "cells"):
         if field not in question.options and getattr(options, field) != getattr(usual, field):
             of = ", ".join(other for other, known in QUESTIONS.items() if field in known.options)
             flag = _FLAGS.get(field, f"--{field}")

@@ -18,7 +18,8 @@ _MEANINGS = {
 
 
 def plan(cohort: Cohort, options: Options) -> Plan:
-    """A row a way; each is held against bright field alone."""
+    """A row a way, or a row for each that was named; each is held against bright field alone."""
+    asked = _asked(options)
     base = base_recipe(options)
     cells, stained = training_cells(cohort)
     if not stained:
@@ -29,11 +30,19 @@ def plan(cohort: Cohort, options: Options) -> Plan:
         )
     steps = steps_of(changed_recipe(base, dapi={"way": "none"}), cells)
     variants = []
-    for way in WAYS:
+    for way in asked:
         recipe = with_steps(changed_recipe(base, dapi={"way": way}), options.budget, steps)
         needs = way == "channel"
         variants.append(
             Variant(way, _MEANINGS[way], recipe, "unranked" if needs else "network", marks=(NEEDS_DAPI,) * needs)
         )
-    pairs = tuple((way, "none") for way in WAYS if way not in ("none", "channel"))
+    pairs = tuple((way, "none") for way in asked if way not in ("none", "channel"))
     return Plan(tuple(variants), pairs)
+
+
+def _asked(options: Options) -> tuple[str, ...]:
+    """Bright field alone, and what else was asked for, in the order of WAYS."""
+    unknown = [way for way in options.ways if way not in WAYS]
+    if unknown:
+        raise UserError(f"there is no way called {unknown[0]!r}", "--ways", f"use some of {', '.join(WAYS)}")
+    return tuple(way for way in WAYS if not options.ways or way in ("none", *options.ways))
