@@ -236,11 +236,11 @@ def test_declared_before_any_run(cohort: Path, tmp_path: Path) -> None:
     ],
 )
 def test_another_analysis_is_another_study(cohort: Path, tmp_path: Path, changes: dict, words: str) -> None:
-    tiny("dapi", cohort, tmp_path / "study", declare_only=True)
+    tiny("dapi", cohort, tmp_path / "study", ways=ASKED, declare_only=True)
     with pytest.raises(UserError, match=words):
-        tiny("dapi", cohort, tmp_path / "study", declare_only=True, **changes)
+        tiny("dapi", cohort, tmp_path / "study", ways=ASKED, declare_only=True, **changes)
     with pytest.raises(UserError, match=words):
-        tiny("dapi", cohort, tmp_path / "study", dry_run=True, **changes)
+        tiny("dapi", cohort, tmp_path / "study", ways=ASKED, dry_run=True, **changes)
 
 
 def test_a_declaration_that_was_edited_is_refused(cohort: Path, tmp_path: Path) -> None:
