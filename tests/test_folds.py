@@ -21,16 +21,9 @@ from brightctc.predict import score_cells
 from brightctc.preprocess import Preparation
 from brightctc.quantise import export
 from brightctc.recipe import Preprocess, Recipe, read_recipe
+from few_cells import TINY
 
-TINY = [
-    "backbone.name=test_resnet",
-    "backbone.weights=none",
-    "backbone.views=1",
-    "preprocess.size=24",
-    "train.epochs=2",
-    "train.batch_size=16",
-    "train.folds=3",
-]
+FOLDED = [*TINY, "train.folds=3"]
 
 
 def cells(donors: list[str | None], positive: list[bool]) -> LabelledCells:
@@ -81,12 +74,12 @@ def cohort(drawn_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def run(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("folds") / "run"
-    train(cohort, folder, settings=TINY, threads=1)
+    train(cohort, folder, settings=FOLDED, threads=1)
     return folder
 
 
 def test_a_fold_learns_nothing_of_the_donors_it_is_judged_by(cohort: Path) -> None:
-    recipe = read_recipe("default", [*TINY, "dapi.way=virtual_stain"])
+    recipe = read_recipe("default", [*FOLDED, "dapi.way=virtual_stain"])
     read = Cohort.read(cohort)
     whole = materials.gather(read, recipe, 0, 1, None)
     learning = pl.concat([read.part("train"), read.part("validation")])
@@ -130,8 +123,8 @@ def test_the_same_run_again_and_resumed_gives_the_same_bytes(cohort: Path, run: 
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(cohort, tmp_path / "run", settings=TINY, threads=1, progress=stop)
-    train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
+        train(cohort, tmp_path / "run", settings=FOLDED, threads=1, progress=stop)
+    train(cohort, tmp_path / "run", settings=FOLDED, threads=1, resume=True)
     for name in ("history.csv", "result.json", "bundle/bundle.json", "bundle/model.onnx"):
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes(), name
 
