@@ -67,7 +67,9 @@ def shifting(export: Export, doubting: Path, folder: Path, centre: float) -> Pat
     bundle = Bundle.read(doubting)
     assert bundle.likeness is not None
     log = float(np.log(bundle.likeness.distance(embedded(export, doubting))).mean())
-    limits = ShiftLimits(means=(log, log), sds=(1.0, 1.0), centre=centre, between=0.1, within=1.0, samples=4, freedom=8)
+    limits = ShiftLimits(
+        means=(log, log), sds=(1.0, 1.0), centre=centre, between=0.1, within=1.0, samples=4, freedom=8, quantile=2.3
+    )
     about = bundle.about
     return tiny_bundle(folder, likeness=bundle.likeness, likeness_limit=about.likeness, shift=limits).folder
 

@@ -30,7 +30,7 @@ class ShiftLimits(Frozen):
 
     means, sds: of the log distance of validation cells that are nearer to the negative, the positive class. centre: of
     the validation samples' numbers, which are `samples`. between, within: sd of samples, and of the cells of a sample.
-    freedom: degrees of it that `between` rests on.
+    freedom: degrees of it that `between` rests on. quantile: of Student's t with these, that scoring needs no scipy.
     """
 
     means: tuple[float, float]
@@ -40,6 +40,7 @@ class ShiftLimits(Frozen):
     within: float = Field(ge=0)
     samples: int = Field(ge=1)
     freedom: int = Field(ge=1)
+    quantile: float = Field(gt=0)
 
     @classmethod
     def of(
@@ -69,6 +70,7 @@ class ShiftLimits(Frozen):
             within=0,
             samples=1,
             freedom=1,
+            quantile=1,
         )
         parts = [
             _by_sample(scale.numbers(*likeness.nearest(embedding)), samples) for embedding, samples in (judged, learned)
@@ -85,6 +87,7 @@ class ShiftLimits(Frozen):
                 "within": within,
                 "samples": len(parts[0]),
                 "freedom": freedom,
+                "quantile": float(scipy.stats.t.ppf(1 - CHANCE, freedom)),
             }
         )
 
@@ -95,7 +98,7 @@ class ShiftLimits(Frozen):
     def limit(self, cells: int) -> float:
         """What a sample of so many cells stays below, but for one in forty."""
         variance = self.between**2 * (1 + 1 / self.samples) + self.within**2 / cells
-        return self.centre + float(scipy.stats.t.ppf(1 - CHANCE, self.freedom)) * math.sqrt(variance)
+        return self.centre + self.quantile * math.sqrt(variance)
 
 
 def _by_sample(numbers: np.ndarray, samples: Sequence[Hashable]) -> list[np.ndarray]:
