@@ -75,3 +75,14 @@ def test_of_few_cells_and_wide_embeddings_it_stays_finite() -> None:
     found = Likeness.of(rng.normal(size=(12, 1280)), np.arange(12) % 2 == 0)
     assert found is not None
     assert np.isfinite(found.distance(rng.normal(size=(5, 1280)))).all()
+
+
+def test_a_cell_is_as_far_alone_as_in_company_to_the_last_bit() -> None:
+    """As no product by a library whose threads and blocks depend on how many cells come together."""
+    rng = np.random.default_rng(3)
+    cells = rng.normal(size=(64, 2048)).astype(np.float32)
+    likeness = Likeness.of(rng.normal(size=(400, 2048)), np.arange(400) % 2 == 0)
+    assert likeness is not None
+    together = likeness.distance(cells)
+    alone = np.concatenate([likeness.distance(cells[index : index + 1]) for index in range(64)])
+    np.testing.assert_array_equal(together, alone)

@@ -66,12 +66,11 @@ class Likeness:
 
     def nearest(self, embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The class whose mean is nearer, int (n,), 0 negative, 1 positive; and the distance from it, as `distance`."""
-        wide = self.means.shape[1]
-        found = []
-        for mean in self.means:
-            apart = embedding[:, :wide].astype(np.float64) - mean
-            along = apart @ self.axes.T
-            left = np.maximum(np.square(apart).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
+        cells, found = embedding[:, : self.means.shape[1]].astype(np.float64), []
+        places = _along(cells, self.axes)
+        for mean, middle in zip(self.means, _along(self.means.astype(np.float64), self.axes), strict=True):
+            along = places - middle
+            left = np.maximum(np.square(cells - mean).sum(axis=1) - np.square(along).sum(axis=1), 0.0)
             found.append(np.square(along / self.spread).sum(axis=1) + left / self.rest**2)
         both = np.stack(found)
         return np.argmin(both, axis=0), np.sqrt(both.min(axis=0))
@@ -94,3 +93,12 @@ class Likeness:
         """What `to_bytes` made."""
         arrays = load(content)
         return cls(arrays["means"], arrays["axes"], arrays["spread"], float(arrays["rest"][0]))
+
+
+def _along(rows: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Where rows, float64 (n, d), lie along axes, float32 (k, d): float64 (n, k).
+
+    Without numpy's linear algebra, whose threads stay awake for a while after each small product and take a core from
+    the network: a tenth of all time.
+    """
+    return np.einsum("nd,kd->nk", rows, axes.astype(np.float64))
