@@ -5,14 +5,16 @@
 10,000 crops of 148 x 148 px in 16-bit TIFF files are scored to a scores file by ResNet50 and by the default recipe's
 network: by PyTorch with a DataLoader, by ONNX Runtime with the same DataLoader, and by brightctc in float32, bfloat16
 and INT8. Beside it: the network alone, reading alone, starting, memory, and what the processor could do at most.
-Files and bundles are made once and kept in the work folder; figures are kept in speed.csv as they are made, and a run
-that was stopped goes on. Writes docs/results/speed.md, speed.svg and speed.csv.
+Files and bundles are made once and kept in the work folder; figures are kept in a CSV as they are made, and a run that
+was stopped goes on. Writes a page, a picture and the CSV of this class of processor: docs/results/speed-avx512-vnni.md,
+.svg and .csv where that is its best instruction for INT8.
 """
 
 import argparse
 import os
 from pathlib import Path
 
+from brightctc.bundle.processor import instructions
 from speed_bench import Bench
 from speed_cells import SUBJECTS
 from speed_page import write_page
@@ -42,7 +44,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="that the network alone is timed for")
     parser.add_argument("--subjects", nargs="+", default=[each.name for each in SUBJECTS], help="networks")
     parser.add_argument("--quick", action="store_true", help="see that all works; the figures mean nothing")
-    parser.add_argument("--again", action="store_true", help="measure anew what is in speed.csv")
+    parser.add_argument("--again", action="store_true", help="measure anew what is in the CSV")
     parser.add_argument("--work", type=Path, default=ROOT / "build/speed", help="keeps files and bundles")
     parser.add_argument("--out", type=Path, help="folder of the page, its picture and its table")
     options = parser.parse_args()
@@ -60,10 +62,11 @@ def main() -> None:
     load = os.getloadavg()[0]
     if load > BUSY:
         print(f"other programs are at work here (load {load:.1f}): the figures will be theirs, too", flush=True)
-    results = Results.read(options.out / "speed.csv", again=options.again or options.quick)
+    kind = instructions("int8") or "no instructions for INT8"
+    target = options.out / f"speed-{kind.replace('_', '-').replace(' ', '-')}.csv"
+    results = Results.read(target, again=options.again or options.quick)
     Bench(results, options).all()
-    write_page(results, options)
-    print(f"wrote {options.out / 'speed.md'}")
+    print(f"wrote {write_page(results, kind)}")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
+from brightctc import Bundle
 from brightctc.cohort import read_image
 from speed_cells import SUBJECTS, Subject, bundle_of, files_of, precisions, warm
 from speed_decoding import write_formats
@@ -206,6 +209,10 @@ class Bench:
             way: pl.read_csv(self.work / f"scores/{subject.name}-{way}.csv", columns=["cell_id", "score"])
             for way in (*PLAIN, *self.precisions)
         }
+        bundle = Bundle.read(Path(self.bundles[subject.name]))
+        for way in PLAIN:  # they know nothing of the bundle's calibration
+            score = tables[way]["score"].to_numpy()
+            tables[way] = tables[way].with_columns(score=bundle.score(np.log(score) - np.log1p(-score)))
         for way, table in tables.items():
             both = table.join(tables["plain"], on="cell_id")
             assert both.height == min(table.height, tables["plain"].height), "the ways name cells differently"

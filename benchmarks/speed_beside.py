@@ -1,4 +1,4 @@
-"""Parts of docs/results/speed.md beside the rates: reading alone, starting, memory."""
+"""Parts of docs/results/speed-….md beside the rates: reading alone, starting, memory."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Parts of docs/results/speed.md: where the time goes, and what the processor could do at most."""
+"""Parts of docs/results/speed-….md: where the time goes, and what the processor could do at most."""
 
 from collections.abc import Iterator
 

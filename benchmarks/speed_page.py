@@ -1,8 +1,8 @@
-"""docs/results/speed.md, from the measurements in speed.csv."""
+"""docs/results/speed-….md of one class of processor, from the measurements in the CSV beside it."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
 from brightctc import files
 from machine import command
@@ -17,16 +17,19 @@ FURTHER = ("onnxruntime", "nncf", "tifffile", "imagecodecs", "pillow", "opencv-p
 SHARE = 0.8  # of the network's own rate that files → scores should reach
 
 
-def write_page(results: Results, options: Namespace) -> None:
-    """Write speed.md and speed.svg beside speed.csv."""
+def write_page(results: Results, kind: str) -> Path:
+    """Write the page and its picture beside the CSV. kind: the processor's instructions for INT8. Returns the page."""
     subjects = [each for each in SUBJECTS if any(results.of("files to scores", each.name))]
-    files.write_text(options.out / "speed.md", "\n".join(_page(results, subjects)) + "\n")
-    draw(results, subjects, options.out / "speed.svg")
+    page, picture = (results.path.with_suffix(ending) for ending in (".md", ".svg"))
+    files.write_text(page, "\n".join(_page(results, subjects, kind, picture)) + "\n")
+    draw(results, subjects, picture)
+    return page
 
 
-def _page(results: Results, subjects: list[Subject]) -> Iterator[str]:
-    yield "# Scoring speed\n"
+def _page(results: Results, subjects: list[Subject], kind: str, picture: Path) -> Iterator[str]:
+    yield f"# Scoring speed on a processor with {kind.upper()}\n"
     yield from _introduction(results, subjects)
+    yield f"![Cells a second, by way]({picture.name})"
     for subject in subjects:
         yield f"\n## {subject.words}\n"
         yield from _network(results, subject)
@@ -38,7 +41,8 @@ def _page(results: Results, subjects: list[Subject]) -> Iterator[str]:
     yield from memory(results, subjects)
     further = ", ".join(f"{part} {metadata.version(part)}" for part in FURTHER)
     said = [results.note("machine", "", way) for way in ("processor", "versions")]
-    yield f"\n{'. '.join(said)}, {further}. Made by `{command()}`; every figure is in [speed.csv](speed.csv)."
+    made = results.path.name
+    yield f"\n{'. '.join(said)}, {further}. Made by `{command()}`; every figure is in [{made}]({made})."
 
 
 def _introduction(results: Results, subjects: list[Subject]) -> Iterator[str]:
@@ -58,7 +62,6 @@ def _introduction(results: Results, subjects: list[Subject]) -> Iterator[str]:
     yield f"- **brightctc**: `predict` on {ours:,} files ({few:,} in float32), from its call to its return. Loading the"
     yield "  runtime and the network (compiled at an earlier start) is included. It also outlines every cell and flags"
     yield "  poor images, which the others don't.\n"
-    yield "![Cells a second, by way](speed.svg)"
 
 
 def _network(results: Results, subject: Subject) -> Iterator[str]:

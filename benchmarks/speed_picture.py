@@ -1,4 +1,4 @@
-"""docs/results/speed.svg: cells a second of every way, of its network alone, and the bound."""
+"""docs/results/speed-….svg: cells a second of every way, of its network alone, and the bound."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The measurements of the scoring benchmark: docs/results/speed.csv, a row each, added to as they are made."""
+"""The measurements of the scoring benchmark: docs/results/speed-….csv, a row each, added to as they are made."""
 
 import csv
 import io
