@@ -8,7 +8,7 @@ three other sites and out of focus, and patients. Writes docs/results/doubt.md.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,13 +152,13 @@ def page(bundle: Bundle, found: dict[str, Scored], repeats: int) -> Iterator[str
         sets = bundle.validation.sets(alpha)
         if sets is None:
             continue
+        ends = bundle.score(np.array([sets.negative_up_to, sets.positive_from])).tolist()
+        of_scores = replace(sets, negative_up_to=ends[0], positive_from=ends[1])
         for kind, label in ((1, "CTC"), (0, "leukocyte")):
             shares, count = [], 0
             for side in (same, patients):
                 cells = side.of(label).filter(pl.col("score").is_not_null())
-                scores = np.clip(cells["score"].to_numpy(), 1e-15, 1 - 1e-15)
-                own = (bundle.about.temperature or 1.0) * (np.log(scores) - np.log1p(-scores))
-                shares.append(float(sets.may_be(own)[kind].mean()))
+                shares.append(float(of_scores.may_be(cells["score"].to_numpy())[kind].mean()))
                 count = cells.height
             yield f"| {alpha:g} | {label} | {count} | {shares[0]:.3f} | {shares[1]:.3f} |"
     yield "\n## Whole samples that look unlike\n"

@@ -113,7 +113,7 @@ def guard_at(bundle: Bundle, precision: Literal["int8", "bfloat16"], shift: floa
     how = Arithmetic(precision=precision, processor=processor_class(precision), way=way)
     about = bundle.about
     logit = np.array(about.validation.logit) + shift
-    found = Tested.of(how, logit, about.validation, about.threshold, about.temperature)
+    found = Tested.of(how, logit, about.validation, about.threshold, about.calibration)
     return Tested.model_validate(found.model_dump() | changes)
 
 

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from brightctc import files
-from brightctc.bundle import Bundle, BundleThreshold, Seen, ValidationCells, choose, with_threshold
+from brightctc.bundle import Bundle, BundleThreshold, Calibration, Seen, ValidationCells, choose, with_threshold
 from brightctc.bundle.runtime import OUTPUTS, Session
 from brightctc.errors import UserError
 from tiny_bundle import tiny_bundle, tiny_logit, tiny_network, tiny_parts
@@ -156,7 +156,8 @@ def test_thresholds_come_from_the_validation_cells_alone(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("temperature", [None, 2.0])
 def test_scores_are_sigmoids(tmp_path: Path, temperature: float | None) -> None:
-    bundle = tiny_bundle(tmp_path / "bundle", temperature=temperature)
+    calibration = temperature and Calibration(temperature=temperature)
+    bundle = tiny_bundle(tmp_path / "bundle", calibration=calibration)
     logit = np.array([-800.0, -2.0, 0.0, 3.0, 800.0, np.nan], np.float32)
     score = bundle.score(logit)
     assert score[[0, 2, 4]].tolist() == [0.0, 0.5, 1.0]

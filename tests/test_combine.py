@@ -55,7 +55,8 @@ def test_its_threshold_is_of_its_own_validation_logits(cohort: Path, combined: B
     read = Cohort.read(cohort)
     positive = read.positive(read.part("validation")).to_numpy()
     assert sum(combined.validation.positive) == positive.sum()
-    assert combined.about.temperature == fitted_temperature(
+    calibration = combined.about.calibration
+    assert (calibration and calibration.temperature) == fitted_temperature(
         np.array(combined.validation.logit), np.array(combined.validation.positive)
     )
     assert combined.about.parity is not None

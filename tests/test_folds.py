@@ -102,7 +102,8 @@ def test_the_bundle_averages_and_its_threshold_is_of_cells_not_met(cohort: Path,
     learning = read.part("train").height + read.part("validation").height
     assert (bundle.validation.folds, len(bundle.validation.logit)) == (3, learning)
     logit, positive = np.array(bundle.validation.logit), np.array(bundle.validation.positive)
-    assert bundle.about.temperature == pytest.approx(fitted_temperature(logit, positive))
+    assert bundle.about.calibration is not None
+    assert bundle.about.calibration.temperature == pytest.approx(fitted_temperature(logit, positive))
     assert bundle.threshold.score == pytest.approx(float(bundle.score(np.array(bundle.threshold.logit))))
     assert any("3 networks are averaged" in words for words in bundle.about.provenance.assumptions)
     history = pl.read_csv(run / "history.csv")

@@ -1,4 +1,4 @@
-"""Conformal sets hold what they promise, and temperature makes scores mean what they say."""
+"""Conformal sets hold what they promise."""
 
 import math
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from brightctc.metrics.conformal import ConformalSets, conformal_sets, needed
-from brightctc.metrics.temperature import cross_fitted, fitted_temperature
 
 
 @pytest.mark.parametrize(("alpha", "cells"), [(0.5, 1), (0.1, 9), (0.05, 19), (0.01, 99), (0.3, 3)])
@@ -57,34 +56,3 @@ def test_mean_coverage_is_as_promised() -> None:
     for share in held.values():
         error = 3 * share.std() / math.sqrt(repeats)
         assert 1 - alpha - error <= share.mean() <= 1 - alpha + 1 / (cells + 1) + error
-
-
-def test_the_temperature_is_found_again() -> None:
-    rng = np.random.default_rng(0)
-    true_logit = rng.normal(0, 2, 20_000)
-    positive = rng.uniform(size=true_logit.size) < 1 / (1 + np.exp(-true_logit))
-    for temperature in (0.5, 1.0, 3.0):
-        assert fitted_temperature(true_logit * temperature, positive) == pytest.approx(temperature, rel=0.05)
-
-
-def test_few_cells_give_no_temperature_and_no_fault_no_infinite_one() -> None:
-    logit, positive = np.linspace(-3, 3, 80), np.arange(80) >= 40
-    assert fitted_temperature(logit[11:], positive[11:]) is None
-    assert fitted_temperature(np.where(np.arange(80) < 11, np.nan, logit), positive) is None
-    found = fitted_temperature(logit, positive)
-    assert found is not None
-    assert 0.05 < found < 1
-    assert fitted_temperature(5 * logit, positive) == pytest.approx(5 * found, rel=0.01), "whatever the scale"
-
-
-def test_no_cell_has_a_part_in_its_own_temperature() -> None:
-    rng = np.random.default_rng(0)
-    logit, positive = rng.normal(size=400), np.arange(400) % 2 == 0
-    groups = [f"D{cell // 40}" for cell in range(400)]
-    before = cross_fitted(logit + positive, positive, groups)
-    changed = np.where(np.arange(400) < 40, ~positive, positive)
-    after = cross_fitted(logit + positive, changed, groups)
-    assert np.isfinite(before).all()
-    np.testing.assert_array_equal(after[:40], before[:40])
-    assert (after[40:] != before[40:]).any()
-    assert np.isnan(cross_fitted(logit[:40], positive[:40], groups[:40])).all(), "one group has no others"

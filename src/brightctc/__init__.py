@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from brightctc.drift import drift
     from brightctc.errors import UserError
     from brightctc.evaluate import evaluate
+    from brightctc.explain import explain
     from brightctc.learn import combine, train
     from brightctc.measure import measure
     from brightctc.predict import predict
@@ -39,6 +40,7 @@ _HOMES = {
     "combine": "learn",
     "drift": "drift",
     "evaluate": "evaluate",
+    "explain": "explain",
     "export": "quantise",
     "import_export": "cohort",
     "measure": "measure",
@@ -63,6 +65,7 @@ __all__ = [
     "combine",
     "drift",
     "evaluate",
+    "explain",
     "export",
     "import_export",
     "measure",

@@ -80,8 +80,7 @@ class Preparation(BaseModel):
         pixel_size_um: µm per pixel of this crop; needed where the recipe resamples to a common one
         (a crop without it keeps its scale).
         """
-        unit = self._scaled(pixels.astype(np.float32), channel)
-        return self._squared(unit, pixel_size_um)
+        return self.placed(self._scaled(pixels.astype(np.float32), channel), pixel_size_um)
 
     def standardise(self, unit: np.ndarray, channel: Channel) -> np.ndarray:
         """Stage 3: unit image(s) of one channel → network input, float32, any shape."""
@@ -113,15 +112,16 @@ class Preparation(BaseModel):
             return (pixels - np.float32(background)) / np.float32(self.scales[channel].white)
         return pixels / np.float32(background) if background > 0 else np.ones_like(pixels)
 
-    def _squared(self, unit: np.ndarray, pixel_size_um: float | None) -> np.ndarray:
+    def placed(self, image: np.ndarray, pixel_size_um: float | None = None) -> np.ndarray:
+        """Where in the network's input a float32 image (h, w) of a crop's size comes to lie: float32 (size, size)."""
         size, target = self.settings.size, self.settings.um_per_pixel
         if self.settings.fit == "resize":
-            factor = size / max(unit.shape)
+            factor = size / max(image.shape)
         elif target is not None and pixel_size_um is not None:
             factor = pixel_size_um / target
         else:
             factor = 1.0
-        return centred(resampled(unit, factor), size)
+        return centred(resampled(image, factor), size)
 
 
 def border_width(shape: tuple[int, ...]) -> int:

@@ -1,6 +1,7 @@
 """A bundle: a trained model as a folder, complete and immutable, and its runtime on the CPU."""
 
 from brightctc.bundle.about import About, PartCounts, Provenance
+from brightctc.bundle.calibration import Calibration
 from brightctc.bundle.card import RESEARCH_USE
 from brightctc.bundle.contract import CONTRACT_FLAGS, Contract
 from brightctc.bundle.crop_measures import CropMeasures
@@ -21,6 +22,7 @@ __all__ = [
     "Bundle",
     "BundleParts",
     "BundleThreshold",
+    "Calibration",
     "Contract",
     "CropMeasures",
     "PartCounts",

@@ -5,12 +5,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from brightctc.bundle.calibration import Calibration
 from brightctc.bundle.contract import Contract
+from brightctc.bundle.frozen import Frozen
 from brightctc.bundle.likeness import LikenessLimit
 from brightctc.bundle.processor import Precision
 from brightctc.bundle.shift import ShiftLimits
 from brightctc.bundle.tested import Tested
-from brightctc.bundle.validation import BundleThreshold, Frozen, ValidationCells
+from brightctc.bundle.validation import BundleThreshold, ValidationCells
 from brightctc.cohort.folder import Classes
 from brightctc.preprocess import Channel, Preparation
 
@@ -62,7 +64,7 @@ class About(Frozen):
     channels: tuple[Channel, ...]
     preparation: Preparation
     threshold: BundleThreshold
-    temperature: float | None = Field(None, gt=0, description="None: not calibrated")
+    calibration: Calibration | None = Field(None, description="None: not calibrated")
     contract: Contract
     recipe: dict[str, Any]
     recipe_hash: str

@@ -121,8 +121,9 @@ def _made(tested: Tested) -> str:
 def _limits(about: About) -> str:
     limits = [
         "not calibrated: scores rank cells and are not odds"
-        if about.temperature is None
-        else "calibrated on the validation cells; not promised for patients where those were cell lines",
+        if about.calibration is None
+        else f"calibrated on the validation cells, by {about.calibration.words}; not promised for patients where "
+        "those were cell lines",
         "not measured on other instruments, stains, cancer types and cell lines than it was trained on",
         *about.warnings,
         *(f"assumed: {assumption}" for assumption in about.provenance.assumptions),

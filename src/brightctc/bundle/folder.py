@@ -11,13 +11,14 @@ from pydantic import ValidationError
 
 from brightctc import files
 from brightctc.bundle.about import FORMAT_VERSION, About
+from brightctc.bundle.calibration import score_of
 from brightctc.bundle.likeness import Likeness
 from brightctc.bundle.precision import best_precision, refuse_precision
 from brightctc.bundle.processor import Precision, processor_class
 from brightctc.bundle.seen import FILE_NAME as SEEN
 from brightctc.bundle.seen import Seen
 from brightctc.bundle.tested import Tested
-from brightctc.bundle.validation import BundleThreshold, ValidationCells, score_of
+from brightctc.bundle.validation import BundleThreshold, ValidationCells
 from brightctc.cohort.folder import Classes
 from brightctc.errors import UserError
 from brightctc.preprocess import Preparation
@@ -159,8 +160,8 @@ class Bundle:
         return len(self.about.channels), side, side
 
     def score(self, logit: np.ndarray) -> np.ndarray:
-        """Logits (any shape) → scores in [0, 1], float64: sigmoid(logit / temperature); NaN stays NaN."""
-        return score_of(logit, self.about.temperature)
+        """Logits (any shape) → scores in [0, 1], float64: the sigmoid of calibrated log-odds; NaN stays NaN."""
+        return score_of(logit, self.about.calibration)
 
 
 def _about(folder: Path) -> About:

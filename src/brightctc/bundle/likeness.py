@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 from safetensors.numpy import load, save
 
-from brightctc.bundle.validation import Frozen
+from brightctc.bundle.frozen import Frozen
 
 SHARE = 0.02
 """Of cells like the validation cells, that are flagged at most."""

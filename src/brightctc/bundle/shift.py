@@ -16,8 +16,8 @@ import numpy as np
 import scipy
 from pydantic import Field
 
+from brightctc.bundle.frozen import Frozen
 from brightctc.bundle.likeness import Likeness
-from brightctc.bundle.validation import Frozen
 
 CHANCE = 0.025
 """That a sample of the same kind lies above its limit, where their spread is normal."""

@@ -1,4 +1,4 @@
-"""Whose cells a report shows, as salted hashes inside the page: it can be asked, not read."""
+"""Whose cells a report or an explanation shows, as salted hashes inside it: it can be asked, not read."""
 
 import json
 import re
@@ -17,9 +17,9 @@ _BLOCK = re.compile(rf'<script type="application/json" id="{ELEMENT}">(.*?)</scr
 
 @dataclass(frozen=True)
 class Shown:
-    """The machine-readable part of a report.
+    """The machine-readable part of a report, or of explain.json.
 
-    kind: `runs`, `study` or `scores`. cohort: its name, None where there is none. bundles: their hashes.
+    kind: `runs`, `study`, `scores` or `explanation`. cohort: its name, None where there is none. bundles: their hashes.
     donors, cells: hashes of the donors that it shows or counts, and of shown cells whose donor is not known.
     pdf: the name of the PDF that was written beside it, None where there is none.
     """
@@ -64,12 +64,20 @@ class Shown:
             return None
         try:
             values = json.loads(found[1])
+        except ValueError as error:
+            raise _malformed(error, page) from None
+        return cls.from_json(values, page)
+
+    @classmethod
+    def from_json(cls, values: Any, where: Path) -> Self:
+        """What `to_json` made. Raises UserError for what it didn't make."""
+        try:
             if values["format_version"] != FORMAT_VERSION:
                 raise UserError(
-                    f"format version {values['format_version']} of this report is not the version {FORMAT_VERSION} "
-                    "that this brightctc reads",
-                    page,
-                    "use the brightctc that wrote it, or write the report again",
+                    f"format version {values['format_version']} of this list of what is shown is not the version "
+                    f"{FORMAT_VERSION} that this brightctc reads",
+                    where,
+                    "use the brightctc that wrote it, or write it again",
                 )
             return cls(
                 values["kind"],
@@ -81,9 +89,7 @@ class Shown:
                 values["pdf"],
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"the list of what this report shows is malformed: {error}", page, "write it again"
-            ) from None
+            raise _malformed(error, where) from None
 
     def has_donor(self, donor: str) -> bool:
         """Does the report show or count cells of this donor?"""
@@ -109,3 +115,7 @@ class Shown:
     def text(self) -> str:
         """The block's text: JSON without a `<`, so that no name in it can end the element."""
         return json.dumps(self.to_json(), ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _malformed(error: Exception, where: Path) -> UserError:
+    return UserError(f"the list of what this shows is malformed: {error}", where, "write it again")

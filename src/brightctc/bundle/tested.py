@@ -5,7 +5,9 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field
 
-from brightctc.bundle.validation import BundleThreshold, Frozen, ValidationCells, score_of
+from brightctc.bundle.calibration import Calibration, score_of
+from brightctc.bundle.frozen import Frozen
+from brightctc.bundle.validation import BundleThreshold, ValidationCells
 from brightctc.metrics import average_precision, confusion
 
 LARGEST_CHANGE = 0.005
@@ -57,14 +59,14 @@ class Tested(Arithmetic):
         logit: np.ndarray,
         before: ValidationCells,
         threshold: BundleThreshold,
-        temperature: float | None,
+        calibration: Calibration | None,
     ) -> Self:
         """Compare float32 (`before`, at `threshold`) with the logits of the same n cells in the same order.
 
         logit: float (n,), finite. At least one cell is positive.
         """
         after = before.model_copy(update={"logit": tuple(map(float, logit))})
-        own = BundleThreshold.chosen(after, threshold.policy, temperature, how.precision)
+        own = BundleThreshold.chosen(after, threshold.policy, calibration, how.precision)
         positive, then, now = (np.array(values) for values in (before.positive, before.logit, after.logit))
         called_then, called_now = then >= threshold.logit, now >= own.logit
         counts_then, counts_now = confusion(positive, called_then), confusion(positive, called_now)
@@ -75,7 +77,7 @@ class Tested(Arithmetic):
             cells=len(then),
             positives=counts_now.positives,
             donors=len(set(before.donor) - {None}) or None,
-            largest_difference=float(np.abs(score_of(now, temperature) - score_of(then, temperature)).max()),
+            largest_difference=float(np.abs(score_of(now, calibration) - score_of(then, calibration)).max()),
             calls_gained=int((called_now & ~called_then).sum()),
             calls_lost=int((called_then & ~called_now).sum()),
             recall_change=recall,
@@ -86,9 +88,9 @@ class Tested(Arithmetic):
             validation=after,
         )
 
-    def again(self, before: ValidationCells, threshold: BundleThreshold, temperature: float | None) -> "Tested":
+    def again(self, before: ValidationCells, threshold: BundleThreshold, calibration: Calibration | None) -> "Tested":
         """The same logits judged anew, as where the bundle's threshold is another."""
-        return Tested.of(self, np.array(self.validation.logit), before, threshold, temperature)
+        return Tested.of(self, np.array(self.validation.logit), before, threshold, calibration)
 
     @property
     def figures(self) -> str:

@@ -3,16 +3,12 @@
 from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from brightctc.bundle.calibration import Calibration, score_of
+from brightctc.bundle.frozen import Frozen
 from brightctc.bundle.processor import Precision
 from brightctc.metrics import ConformalSets, Threshold, choose_threshold, conformal_sets
-
-
-class Frozen(BaseModel):
-    """A part of `bundle.json`: never changed, no keys but its own, finite numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ValidationCells(Frozen):
@@ -81,15 +77,9 @@ class BundleThreshold(Frozen):
 
     @classmethod
     def chosen(
-        cls, cells: ValidationCells, policy: str, temperature: float | None, precision: Precision = "float32"
+        cls, cells: ValidationCells, policy: str, calibration: Calibration | None, precision: Precision = "float32"
     ) -> Self:
         """By a policy, on the logits that these cells have in a precision. UserError for an unknown policy."""
         line = cells.line(policy)
-        score = float(score_of(np.array(line.logit), temperature))
+        score = float(score_of(np.array(line.logit), calibration))
         return cls(policy=policy, logit=line.logit, score=score, precision=precision, warnings=line.warnings)
-
-
-def score_of(logit: np.ndarray, temperature: float | None) -> np.ndarray:
-    """Logits (any shape) → scores in [0, 1], float64: sigmoid(logit / temperature); NaN stays NaN."""
-    scaled = np.asarray(logit, dtype=np.float64) / (temperature or 1.0)
-    return 0.5 * (1.0 + np.tanh(0.5 * scaled))  # the sigmoid, without overflow

@@ -10,6 +10,7 @@ import numpy as np
 
 from brightctc import files
 from brightctc.bundle.about import About, Provenance
+from brightctc.bundle.calibration import Calibration
 from brightctc.bundle.card import model_card
 from brightctc.bundle.contract import Contract
 from brightctc.bundle.folder import ABOUT, CARD, INT8, LIKENESS, MODEL, SEEN, WEIGHTS, Bundle
@@ -29,7 +30,7 @@ class BundleParts:
     """What a bundle is made of beside the network: what `bundle.json`, `seen.json` and the model card tell.
 
     threshold: chosen on `validation` with the exported float32 network.
-    temperature: None where not calibrated.
+    calibration: None where not calibrated.
     parity: largest |score difference| between the trained network and the exported one.
     likeness, likeness_limit: both or neither. shift: only beside them.
     """
@@ -43,7 +44,7 @@ class BundleParts:
     recipe: Recipe
     provenance: Provenance
     seen: Seen
-    temperature: float | None = None
+    calibration: Calibration | None = None
     parity: float | None = None
     parent: str | None = None
     likeness: Likeness | None = None
@@ -72,7 +73,7 @@ def write_bundle(folder: Path, *, onnx: bytes, weights: bytes, parts: BundlePart
         channels=parts.preparation.channels,
         preparation=parts.preparation,
         threshold=_recorded(parts.threshold),
-        temperature=parts.temperature,
+        calibration=parts.calibration,
         contract=parts.contract,
         recipe=parts.recipe.model_dump(mode="json"),
         recipe_hash=parts.recipe.hash,
@@ -91,9 +92,9 @@ def with_threshold(bundle: Bundle, policy: str, folder: Path) -> Bundle:
     policy: as in `metrics.choose_threshold`; chosen on the bundle's own validation cells, in each of its precisions,
     whose guards are judged anew at these thresholds.
     """
-    of, temperature = bundle.about, bundle.about.temperature
-    threshold = BundleThreshold.chosen(of.validation, policy, temperature)
-    precisions = tuple(tested.again(of.validation, threshold, temperature) for tested in of.precisions)
+    of, calibration = bundle.about, bundle.about.calibration
+    threshold = BundleThreshold.chosen(of.validation, policy, calibration)
+    precisions = tuple(tested.again(of.validation, threshold, calibration) for tested in of.precisions)
     about = of.model_copy(update={"threshold": threshold, "precisions": precisions, "parent": bundle.hash})
     return _write(Path(folder), about, _contents(bundle), False)
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "export": "export",
     "baselines": "baselines",
+    "explain": "explain",
     "study": "study",
     "predict": "predict",
     "drift": "drift",

@@ -29,6 +29,9 @@ def command(
     part: Annotated[str, typer.Option(help="The part that runs are measured on.")] = "test",
     resamples: Annotated[int, typer.Option(min=1, help="Bootstrap resamples.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap, and of the cells that are drawn.")] = 0,
+    explained: Annotated[
+        Path | None, typer.Option(help="A folder that explain wrote of a run: what its network looks at, as a section.")
+    ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="Write OUT.pdf as well; needs Chromium or Chrome.")] = False,
     show_donors: Annotated[
         bool, typer.Option("--show-donors", help="Name donors as the cohort does, instead of donor-1, donor-2 …")
@@ -51,6 +54,7 @@ def command(
             part=part,
             resamples=resamples,
             seed=seed,
+            explained=explained,
             pdf=pdf,
             show_donors=show_donors,
             overwrite=overwrite,

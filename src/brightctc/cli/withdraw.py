@@ -15,6 +15,7 @@ _WHAT_HAPPENS = {
     "scores": "rows are removed",
     "features": "rows are removed",
     "evaluation": "rows are removed; its figures are marked",
+    "explanation": "deleted: explain again without these cells",
     "report": "deleted: write it again without these cells",
     "bundle": "marked: predict and evaluate refuse it",
     "run": "marked",
@@ -72,7 +73,7 @@ def _row(result: "WithdrawResult", holding: "Holding", remove: bool) -> list[obj
     if holding.kind == "run" and not holding.certain:
         what = "stopped before its bundle was written: can't tell"
     if holding.images:
-        made = {"features": "masks", "report": "PDF"}.get(holding.kind, "copied images")
+        made = {"features": "masks", "report": "PDF", "explanation": "files"}.get(holding.kind, "copied images")
         what += f", {len(holding.images):,} {made} deleted"
     why = next((why for place, why in result.failed if place is holding), None)
     if remove and why is not None:

@@ -1,7 +1,6 @@
 """The four panels of the picture. Colours are Okabe and Ito's, told apart by every kind of colour vision."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -160,8 +159,8 @@ def _bins(logit: np.ndarray, threshold: float) -> np.ndarray:
 
 def _score_axis(axes: Axes, evaluation: Evaluation, bins: np.ndarray) -> None:
     """Logits on the axis, scores on its ticks."""
-    scale = _logit_of_score(evaluation)
-    ticks = [(scale(score), f"{score:g}" if score <= 0.9999 else "1−10⁻⁶") for score in _SCORE_TICKS]
+    named = [f"{score:g}" if score <= 0.9999 else "1−10⁻⁶" for score in _SCORE_TICKS]
+    ticks = list(zip(_at_scores(evaluation).tolist(), named, strict=True))
     inside = [(at, text) for at, text in ticks if bins[0] <= at <= bins[-1]]
     if len(inside) >= 2:
         axes.set_xticks([at for at, _ in inside], [text for _, text in inside])
@@ -170,12 +169,19 @@ def _score_axis(axes: Axes, evaluation: Evaluation, bins: np.ndarray) -> None:
         axes.set_xlabel("logit")
 
 
-def _logit_of_score(evaluation: Evaluation) -> Callable[[float], float]:
-    """score → logit as the bundle's temperature has it, read off the threshold where it isn't 1."""
-    threshold = evaluation.threshold
-    plain = math.log(threshold.score) - math.log1p(-threshold.score) if 0 < threshold.score < 1 else 0.0
-    temperature = threshold.logit / plain if abs(plain) > 1e-6 else 1.0
-    return lambda score: temperature * (math.log(score) - math.log1p(-score))
+def _at_scores(evaluation: Evaluation) -> np.ndarray:
+    """The logits at _SCORE_TICKS, between those of the cells; NaN beyond them."""
+    scored = evaluation.scored
+    known = (scored.score > 0) & (scored.score < 1)
+    odds, logit = _log_odds(scored.score[known]), scored.logit[known]
+    if not odds.size:
+        return np.full(len(_SCORE_TICKS), np.nan)
+    order = np.argsort(odds)
+    return np.interp(_log_odds(np.array(_SCORE_TICKS)), odds[order], logit[order], left=np.nan, right=np.nan)
+
+
+def _log_odds(score: np.ndarray) -> np.ndarray:
+    return np.log(score) - np.log1p(-score)
 
 
 def _empty(axes: Axes, words: str) -> None:

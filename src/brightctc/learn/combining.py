@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-from safetensors.torch import load
 from torch import nn
 
 from brightctc import files
 from brightctc.bundle import Bundle, BundleParts, BundleThreshold, Seen, ValidationCells, write_bundle
-from brightctc.bundle.folder import WEIGHTS
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
-from brightctc.learn import backbones, export
+from brightctc.learn import export
 from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells, Progress, read_part
-from brightctc.learn.packing import PARITY_CELLS, temperature_of
+from brightctc.learn.packing import PARITY_CELLS, calibration_of
+from brightctc.learn.rebuilding import rebuilt
 from brightctc.recipe import Recipe
 
 _WHERE = "combine"
@@ -36,7 +35,7 @@ def combine(
 ) -> Bundle:
     """Average the networks of several bundles that were trained on one split, such as a study's seeds.
 
-    The threshold and the temperature are learned anew, from the averaged logits of the cohort's validation cells; what
+    The threshold and the calibration are learned anew, from the averaged logits of the cohort's validation cells; what
     tells unlike cells and samples is the first bundle's. Scoring takes as many times longer.
 
     bundles: at least two, of one recipe. cohort: that all of them were trained on, with its split.
@@ -52,7 +51,7 @@ def combine(
         _refuse_other_split(member, learned, judging, read)
     first, recipe = members[0], Recipe.model_validate(members[0].about.recipe)
     judges = read_part(read, "validation", first.about.channels, workers=workers or 1, progress=progress)
-    averaged = _averaged(members, recipe)
+    averaged = _averaged(members)
     size = first.preparation.settings.size
     onnx = export.to_onnx(averaged, len(first.about.channels), size)
     inputs = network_inputs(judges, first.preparation)
@@ -68,15 +67,9 @@ def combine(
     )
 
 
-def _averaged(members: Sequence[Bundle], recipe: Recipe) -> export.Averaged:
+def _averaged(members: Sequence[Bundle]) -> export.Averaged:
     """All of them on inputs that are prepared as the first one's."""
-    channels = members[0].about.channels
-    parts = []
-    for member in members:
-        network = backbones.build(recipe.backbone.model_copy(update={"weights": "none"}), len(channels))
-        network.load_state_dict(load(member.bytes_of(WEIGHTS)))
-        parts.append(export.Exported(network, recipe.backbone.views))
-    return export.averaged(parts, [member.preparation for member in members])
+    return export.averaged([rebuilt(member)[0] for member in members], [member.preparation for member in members])
 
 
 def _parts(
@@ -85,7 +78,7 @@ def _parts(
     first = members[0]
     samples = first.about.validation.samples
     validation = ValidationCells.of(logit, judges.positive, judges.donors, samples=samples)
-    temperature = temperature_of(logit, judges.positive, recipe)
+    calibration = calibration_of(judges, logit, recipe)
     seeds = ", ".join(str(member.about.provenance.seed) for member in members)
     told = f"the networks of {len(members)} seeds ({seeds}) are averaged"
     provenance = first.about.provenance
@@ -93,13 +86,13 @@ def _parts(
         name=f"{first.about.name} and {plural(len(members) - 1, 'other')}",
         classes=first.classes,
         preparation=first.preparation,
-        threshold=BundleThreshold.chosen(validation, "f1", temperature),
+        threshold=BundleThreshold.chosen(validation, "f1", calibration),
         validation=validation,
         contract=first.about.contract,
         recipe=recipe,
         provenance=provenance.model_copy(update={"assumptions": (*provenance.assumptions, told)}),
         seen=_seen(members, cohort),
-        temperature=temperature,
+        calibration=calibration,
         parity=parity,
         parent=first.hash,
         likeness=first.likeness,

@@ -14,6 +14,7 @@ from brightctc.bundle import (
     Bundle,
     BundleParts,
     BundleThreshold,
+    Calibration,
     Contract,
     PartCounts,
     Provenance,
@@ -30,7 +31,7 @@ from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
-from brightctc.metrics import fitted_temperature
+from brightctc.metrics import fitted_calibration
 from brightctc.recipe import Recipe
 
 MADE_CELLS = "trained on made cells: of no use for real ones"
@@ -89,12 +90,12 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
     donors, samples = judged.cells.donors, _samples(judged.cells)
     bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
     validation = ValidationCells.of(judged.logit, judged.cells.positive, donors, samples=samples, folds=len(materials))
-    temperature = temperature_of(judged.logit, judged.cells.positive, recipe)
+    calibration = calibration_of(judged.cells, judged.logit, recipe)
     return BundleParts(
         name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
         classes=cohort.classes,
         preparation=first.preparation,
-        threshold=BundleThreshold.chosen(validation, "f1", temperature),
+        threshold=BundleThreshold.chosen(validation, "f1", calibration),
         validation=validation,
         contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
         recipe=recipe,
@@ -106,7 +107,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
             validation_donors=donors,
             seed=seed,
         ),
-        temperature=temperature,
+        calibration=calibration,
     )
 
 
@@ -135,9 +136,10 @@ def _samples_of(cells: LabelledCells) -> list[str | None]:
     return cells.rows["sample_id"].to_list() if "sample_id" in cells.rows.columns else cells.donors
 
 
-def temperature_of(logit: np.ndarray, positive: np.ndarray, recipe: Recipe) -> float | None:
+def calibration_of(judges: LabelledCells, logit: np.ndarray, recipe: Recipe) -> Calibration | None:
     """Learned where the judging cells have decided nothing but a threshold, which does not depend on it."""
-    return None if recipe.train.keep == "best" else fitted_temperature(logit, positive)
+    found = None if recipe.train.keep == "best" else fitted_calibration(logit, judges.positive, judges.groups)
+    return None if found is None else Calibration(temperature=found[0], knots=found[1])
 
 
 def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]) -> _Judged:

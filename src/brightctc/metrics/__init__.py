@@ -1,6 +1,7 @@
 """Pure numbers: figures of a classifier, thresholds, intervals, comparisons, limits of blank. No files, no images."""
 
 from brightctc.metrics.blank import Blank, Detection, blank_of, detection
+from brightctc.metrics.calibrating import fitted_calibration, fitted_temperature, log_odds
 from brightctc.metrics.calibration import Reliability, brier, calibration_error, reliability
 from brightctc.metrics.comparing import Comparison, SeedTests, compare, holm, seed_tests
 from brightctc.metrics.conformal import ConformalSets, conformal_sets
@@ -22,7 +23,6 @@ from brightctc.metrics.linearity import Linearity, linearity
 from brightctc.metrics.planning import LearningCurve, design_effect, learning_curve, positives_needed, units_needed
 from brightctc.metrics.rare import RarePrecision, expected_precision, precision_at_prevalence
 from brightctc.metrics.resampling import resampled_figures
-from brightctc.metrics.temperature import fitted_temperature
 from brightctc.metrics.thresholds import Threshold, choose_threshold, parse_policy, sigmoid
 from brightctc.metrics.units import unit_numbers
 
@@ -60,11 +60,13 @@ __all__ = [
     "differences",
     "expected_precision",
     "figures",
+    "fitted_calibration",
     "fitted_temperature",
     "holm",
     "intervals",
     "learning_curve",
     "linearity",
+    "log_odds",
     "parse_policy",
     "poisson_interval",
     "poisson_upper_bound",

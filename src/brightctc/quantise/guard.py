@@ -56,7 +56,7 @@ class Guard:
     def judged(self, how: Arithmetic, logit: np.ndarray) -> Tested:
         """Compare logits, float (n,), of all judging cells in their order."""
         about = self.bundle.about
-        return Tested.of(how, logit, about.validation, about.threshold, about.temperature)
+        return Tested.of(how, logit, about.validation, about.threshold, about.calibration)
 
     def logits(self, precision: Precision, network: Network | None = None) -> np.ndarray:
         """float32 (n,), from the very session that scores cells."""

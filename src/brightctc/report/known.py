@@ -9,6 +9,8 @@ from brightctc.report.source import Runs
 def known_of(runs: Runs, found: Measured) -> dict[str, str | None]:
     """By the keys of `checklists`; sentences."""
     bundle, claim, first = runs.bundles[0], found.claim, found.first
+    learned = bundle.about.calibration
+    calibrated = "not calibrated" if learned is None else f"calibrated on validation cells, by {learned.words}"
     recipe, counts = bundle.about.recipe, first.counts
     units, with_positives = first.holders
     whose = "" if claim.unit == "cell" else f" of {units} {claim.unit}s, {with_positives} with positive cells"
@@ -33,7 +35,7 @@ def known_of(runs: Runs, found: Measured) -> dict[str, str | None]:
         "limits": "; ".join(found.warnings) or None,
         "predictors": " and ".join(bundle.about.channels).replace("_", " ") + " of one cell",
         "imbalance": f"class weights {recipe['train']['class_weights']}; "
-        f"scores {'not calibrated' if bundle.about.temperature is None else 'calibrated on validation cells'}",
+        f"scores {calibrated}",
         "shift": _shift(runs, claim.part),
         "use": "grey single-cell crops; unreadable ones are named, unlike ones flagged, none is hidden",
     }  # fmt: skip

@@ -11,6 +11,7 @@ from brightctc.errors import UserError
 from brightctc.evaluate.evaluation import Resampling
 from brightctc.metrics import FIGURES, Interval
 from brightctc.report import runs_page, scores
+from brightctc.report.explained import Explained, read_explained
 from brightctc.report.gap import measure_gap
 from brightctc.report.provenance import command_of
 from brightctc.report.pseudonyms import Pseudonyms
@@ -86,6 +87,7 @@ def report(
     part: str = PART,
     resamples: int = RESAMPLES,
     seed: int = SEED,
+    explained: Path | None = None,
     pdf: bool = False,
     show_donors: bool = False,
     overwrite: bool = False,
@@ -97,6 +99,7 @@ def report(
         study, as it was measured; or one scores table with its SCORES.meta.json.
     cohort: of the runs, where it was moved since the training.
     part, resamples, seed: as for `evaluate`; the seed also draws the cells that are shown for each class.
+    explained: a folder that `explain` wrote of one of the runs, as a section of its own.
     pdf: print it as well, to `out` with the ending .pdf; needs Chromium or Chrome.
     show_donors: name donors as the cohort does; otherwise they are donor-1, donor-2 … wherever their id stands.
 
@@ -106,18 +109,24 @@ def report(
     given = [Path(path) for path in ([sources] if isinstance(sources, str | Path) else sources)]
     out = Path(out)
     if given and is_study(given[0]):
-        refuse_beside_study(given, {"--cohort": cohort, **_changed(part, resamples, seed)})
+        refuse_beside_study(given, {"--cohort": cohort, "--explained": explained, **_changed(part, resamples, seed)})
         return _of_study(given[0], out, pdf=pdf, show_donors=show_donors, overwrite=overwrite)
     place = Place.of(out, pdf=pdf, overwrite=overwrite)
     if resamples < 1:
         raise UserError("there must be at least one resample", "--resamples", "use 2000")
     source = read_source(given, cohort)
-    options = {"--cohort": cohort, "--show-donors": show_donors, "--pdf": pdf}
+    options = {"--cohort": cohort, "--explained": explained, "--show-donors": show_donors, "--pdf": pdf}
     if isinstance(source, Scores):
+        if explained is not None:
+            raise UserError(
+                "--explained belongs to runs", given[0], "leave it out; the report of the bundle's run takes it"
+            )
         content = _of_scores(source, command_of(tuple(given), out, options))
     else:
         options |= _changed(part, resamples, seed)
-        content = _of_runs(source, part, Resampling(resamples, seed), command_of(tuple(given), out, options), progress)
+        seen = None if explained is None else read_explained(explained, source.bundles)
+        command = command_of(tuple(given), out, options)
+        content = _of_runs(source, part, Resampling(resamples, seed), command, seen, progress)
     place.write(content.sheet, Pseudonyms(content.people, shown=show_donors))
     return ReportResult(
         place.page,
@@ -147,11 +156,13 @@ def _changed(part: str, resamples: int, seed: int) -> dict[str, Any]:
     return {name: value for name, (value, usual) in given.items() if value != usual}
 
 
-def _of_runs(runs: Runs, part: str, drawn: Resampling, command: str, progress: Progress | None) -> _Content:
+def _of_runs(
+    runs: Runs, part: str, drawn: Resampling, command: str, explained: Explained | None, progress: Progress | None
+) -> _Content:
     task = Task.of(runs, part)
     found = measure_runs(runs, task, drawn, progress)
     gap = measure_gap(runs, found, drawn, progress)
-    page = runs_page.runs_page(runs, found, gap, drawn.seed, command)
+    page = runs_page.runs_page(runs, found, gap, drawn.seed, command, explained)
     cells = runs.cohort.cells
     if part != "sealed":
         cells = cells.filter(pl.col("part") != "sealed")

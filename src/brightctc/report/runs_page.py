@@ -10,6 +10,7 @@ from brightctc.report.cards import Card, cards
 from brightctc.report.checklists import Checklist, checklists
 from brightctc.report.counts import cartridge_table, part_table, single_class, split_words
 from brightctc.report.curves import panels_of
+from brightctc.report.explained import Explained
 from brightctc.report.gallery import Gallery, galleries, montages
 from brightctc.report.gap import Gap
 from brightctc.report.known import known_of
@@ -55,12 +56,15 @@ class RunsPage:
     rare: Table
     groups: list[Table]
     galleries: list[Gallery]
+    explained: Explained | None
     assumptions: tuple[str, ...]
     provenance: Provenance
     checklists: tuple[Checklist, ...]
 
 
-def runs_page(runs: Runs, found: Measured, gap: Gap, seed: int, command: str) -> RunsPage:
+def runs_page(
+    runs: Runs, found: Measured, gap: Gap, seed: int, command: str, explained: Explained | None = None
+) -> RunsPage:
     """Put the content together. seed: of the cells that are drawn for the montages; command: that writes the report."""
     classes, cartridges = found.first.classes, cartridge_table(runs.cohort)
     train = runs.cohort.part("train")
@@ -87,6 +91,7 @@ def runs_page(runs: Runs, found: Measured, gap: Gap, seed: int, command: str) ->
         rare=_rare(runs, found),
         groups=_groups(found),
         galleries=galleries(runs.cohort, found.first),
+        explained=explained,
         assumptions=tuple(dict.fromkeys(each for b in runs.bundles for each in b.about.provenance.assumptions)),
         provenance=of_runs(runs, command),
         checklists=checklists(known_of(runs, found)),

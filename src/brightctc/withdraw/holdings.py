@@ -16,10 +16,13 @@ from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
-Kind = Literal["scores", "features", "evaluation", "report", "bundle", "run", "study", "cohort", "mention"]
+Kind = Literal[
+    "scores", "features", "evaluation", "explanation", "report", "bundle", "run", "study", "cohort", "mention"
+]
 _NOT_ENTERED = {".git"}
 _TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
 _MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
+EXPLAINED = "explain.json"
 _SHORTEST_ID = 3  # letters; a shorter one would be found in every file
 
 
@@ -28,8 +31,8 @@ class Holding:
     """One place that holds the donor.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
-    images: copies of their images inside a cohort, masks beside features, or the PDF of a report, which removal
-    deletes; originals: image files that removal leaves.
+    images: copies of their images inside a cohort, masks beside features, the PDF of a report, or all that is in an
+    explanation, which removal deletes; originals: image files that removal leaves.
     certain: False for a run that was stopped before it wrote its bundle, and for files that only mention the id.
     """
 
@@ -54,6 +57,7 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     inside = [
         *_tables(tables, cells, warnings),
         *_reports(folders, paths, cells, warnings),
+        *_explanations(folders, cells, warnings),
         *_models(folders, donor, warnings),
     ]
     held = [*inside, *_studies(folders, [*inside, *cohorts]), *cohorts]
@@ -155,7 +159,7 @@ def _inside(path: Path, folder: Path) -> bool:
 def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
     """Score tables and evaluations with rows of the donor."""
     for table in tables:
-        if _of_cohort(table) or not has_cells(table):
+        if _of_cohort(table) or (table.parent / EXPLAINED).is_file() or not has_cells(table):
             continue
         try:
             held = read_rows(table)
@@ -212,6 +216,22 @@ def _reports(folders: list[Path], paths: list[Path], cells: DonorCells, warnings
             yield Holding("report", page, images=(beside,) if beside is not None and beside.is_file() else ())
 
 
+def _explanations(folders: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Folders that `explain` wrote, in which the donor's cells are shown or counted: all of their files."""
+    for folder in folders:
+        if not (folder / EXPLAINED).is_file():
+            continue
+        try:
+            values = files.read_json(folder / EXPLAINED)
+            shown = Shown.from_json(values.get("shown") if isinstance(values, dict) else None, folder / EXPLAINED)
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if shown.has_donor(cells.donor) or any(shown.has_cell(cell) for cell, _ in cells.ids):
+            written = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".csv", ".png")]
+            yield Holding("explanation", folder, images=tuple(path for path in written if path.is_file()))
+
+
 def _models(folders: list[Path], donor: str, warnings: list[str]) -> Iterator[Holding]:
     """Bundles that saw the donor, their runs, and runs that were stopped before they wrote one."""
     for folder in folders:
@@ -236,6 +256,8 @@ def _own_tables(holding: Holding) -> tuple[Path, ...]:
         return holding.path / "cells.csv", holding.path / "splits.csv"
     if holding.kind == "study":
         return holding.path / "strata.csv", holding.path / "findings.json"
+    if holding.kind == "explanation":
+        return holding.images
     return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
 
 

@@ -31,6 +31,9 @@ def remove(holding: Holding, cells: DonorCells) -> None:
     elif holding.kind == "report":
         for path in (*holding.images, holding.path):
             path.unlink(missing_ok=True)
+    elif holding.kind == "explanation":
+        for path in holding.images:
+            path.unlink(missing_ok=True)
     elif holding.kind == "bundle":
         _mark(holding.path, cells.donor, "bundle", "train again without them")
     elif holding.kind == "run" and holding.certain:

@@ -1,0 +1,65 @@
+"""What `explain` found, as a section of the report of its run."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from brightctc import files
+from brightctc.bundle import Bundle
+from brightctc.errors import UserError, typed
+
+VERSION = 1
+_PICTURES = {
+    "figure.png": "What the network looks at: cell or background, where, and whether such maps can be believed",
+    "cells.png": "Cells with what speaks for their call (orange) and against it (blue), and the training cells nearest",
+    "features.png": "Features that differ most, by Cliff's δ",
+    "maps.png": "UMAP of features and of the network's embedding",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """words: a caption; source: the image itself, as a data URI."""
+
+    words: str
+    source: Markup
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The content of the section. alarm: the network reads the background. cells: how many were explained."""
+
+    sentences: tuple[str, ...]
+    stamps: tuple[str, ...]
+    alarm: bool
+    part: str
+    cells: int
+    pictures: tuple[Picture, ...]
+
+
+def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
+    """What `explain` wrote of one of these bundles. Raises UserError where it is of another, or nothing is there."""
+    path = Path(folder) / "explain.json"
+    again = typed("explain", bundles[0].folder, "COHORT", folder)
+    if not path.is_file():
+        raise UserError("there is no explanation", folder, f"write one: {again}")
+    record = files.read_json(path, format_version=VERSION)
+    if record["bundle"]["hash"] not in [bundle.hash for bundle in bundles]:
+        raise UserError("this explanation is of another bundle", path, f"explain this one: {again}")
+    shown = [(Path(folder) / name, words) for name, words in _PICTURES.items()]
+    return Explained(
+        sentences=tuple(record["sentences"]),
+        stamps=tuple(record["stamps"]),
+        alarm=bool(record["background"]["reads_background"]),
+        part=record["part"],
+        cells=record["n"]["cells"],
+        pictures=tuple(Picture(words, _data(path)) for path, words in shown if path.is_file()),
+    )
+
+
+def _data(path: Path) -> Markup:
+    encoded = base64.b64encode(path.read_bytes()).decode()
+    return Markup(f"data:image/png;base64,{encoded}")  # noqa: S704 - base64 holds no markup

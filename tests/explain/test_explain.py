@@ -1,0 +1,210 @@
+"""The verb: what it writes, what it says, what it refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import tifffile
+from typer.testing import CliRunner
+
+from brightctc.bundle import Bundle
+from brightctc.cli.app import app
+from brightctc.cohort import Cohort
+from brightctc.cohort.folder import SplitFile, write_split
+from brightctc.errors import UserError
+from brightctc.explain import ExplainResult, explain, finding
+from brightctc.report.explained import read_explained
+from brightctc.withdraw import withdraw
+from tiny_bundle import tiny_bundle
+
+
+@pytest.fixture
+def torchless(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "find_spec", lambda _: None)
+
+
+def said(result: ExplainResult) -> str:
+    return "\n".join(result.record["sentences"])
+
+
+def test_it_writes_what_it_promises(explained: ExplainResult) -> None:
+    names = {path.name for path in explained.folder.iterdir()}
+    assert {"explain.json", "cells.csv", "features.csv", "neighbours.csv", "figure.png", "cells.png"} <= names
+    record = json.loads((explained.folder / "explain.json").read_text())
+    assert record == explained.record
+    assert record["n"] == {
+        "cells": 120, "positive": record["n"]["positive"], "negative": 120 - record["n"]["positive"],
+        "unread": 0, "without_outline": 0, "attributed": 48,
+    }  # fmt: skip
+
+
+def test_a_network_that_looks_at_the_cell_is_told_from_one_that_reads_the_border(
+    explained: ExplainResult, border_bundle: Bundle, framed: Path, tmp_path: Path, torchless: None
+) -> None:
+    own = explained.record["background"]
+    assert own["reads_background"] is False
+    assert own["roc_auc"]["value"] > 0.95
+    assert own["roc_auc_cell_alone"]["value"] > 0.95
+    assert own["roc_auc_without_cell"]["value"] < 0.7
+    assert "the network looks at the cell" in said(explained)
+    other = explain(border_bundle.folder, framed, tmp_path / "out", resamples=200, attributed=0)
+    assert other.record["background"]["reads_background"] is True
+    assert other.record["background"]["roc_auc_without_cell"]["value"] > 0.9
+    assert "THE NETWORK READS THE BACKGROUND" in said(other)
+    shares = {row["features"]: row["share_of_variance"]["value"] for row in other.record["score_predicted_by"]}
+    assert shares["border pixels, without the cell"] > shares["size alone (area)"]
+
+
+def test_the_map_lies_inside_the_cell(explained: ExplainResult) -> None:
+    found = explained.explanation
+    assert np.nanmean(found.inside[found.cells.called]) > found.area.mean()
+    assert explained.record["attribution"]["methods"]["activation map"]["better_than_random_order"]
+
+
+def test_neighbours_are_training_cells_of_the_same_kind(explained: ExplainResult, read: Cohort) -> None:
+    table = pl.read_csv(explained.folder / "neighbours.csv")
+    assert table.height == 5 * 120
+    assert set(table["neighbour"]) <= set(read.part("train")["cell_id"])
+    assert table.filter(pl.col("order") == 1)["distance"].max() <= table.filter(pl.col("order") == 5)["distance"].max()
+    labels = dict(read.cells.select("cell_id", "label").iter_rows())
+    assert table["label"].to_list() == [labels[cell] for cell in table["neighbour"]]
+    assert explained.record["neighbours"]["same_label"] > 0.8
+
+
+def test_what_differs_is_what_was_drawn(explained: ExplainResult) -> None:
+    table = pl.read_csv(explained.folder / "features.csv")
+    area = table.row(by_predicate=pl.col("feature").str.starts_with("cell_area"), named=True)
+    assert area["median_first"] > area["median_second"]
+    assert area["delta_low"] > 0
+    assert area["p_holm"] < 0.05
+    assert "signed ranks of 12 donors" in area["test"]
+    assert (table["delta"].abs().diff().drop_nulls() <= 1e-12).all(), "the largest first"
+    assert "nucleus (DAPI)" in table["group"].to_list(), "this cohort has DAPI"
+
+
+def test_the_same_call_gives_the_same_bytes(
+    explained: ExplainResult, bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None
+) -> None:
+    again = explain(bundle.folder, cohort, tmp_path / "out", resamples=200)
+    for path in explained.folder.iterdir():
+        assert (again.folder / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_crops_that_show_nothing_are_rows(bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None) -> None:
+    copy = tmp_path / "cohort"
+    shutil.copytree(cohort, copy)
+    table = pl.read_csv(copy / "cells.csv", infer_schema_length=None)
+    test = Cohort.read(copy).part("test")["cell_id"].to_list()
+    images = {"blank": np.full((24, 24), 2000, np.uint16), "black": np.zeros((24, 24), np.uint16),
+              "small": np.full((16, 16), 2000, np.uint16)}  # fmt: skip
+    paths = {}
+    for cell, (name, pixels) in zip(test, images.items(), strict=False):
+        paths[cell] = tmp_path / f"{name}.tif"
+        tifffile.imwrite(paths[cell], pixels, photometric="minisblack")
+    paths[test[3]] = tmp_path / "cut.tif"
+    paths[test[3]].write_bytes(b"II*\0")
+    own = pl.col("cell_id").replace_strict({cell: str(path) for cell, path in paths.items()}, default=None)
+    table.with_columns(bright_field=pl.coalesce(own, "bright_field")).write_csv(copy / "cells.csv")
+    result = explain(bundle.folder, copy, tmp_path / "out", resamples=100, attributed=8)
+    rows = pl.read_csv(result.folder / "cells.csv")
+    assert rows.height == len(test)
+    found = {row["cell_id"]: row for row in rows.iter_rows(named=True)}
+    for cell in test[:3]:
+        assert "no_cell" in found[cell]["flags"]
+        assert found[cell]["logit"] is not None
+        assert found[cell]["logit_without_cell"] is None
+    assert found[test[3]]["error"]
+    assert found[test[3]]["logit"] is None
+    assert result.record["n"]["unread"] == 1
+    assert result.record["n"]["without_outline"] == 3
+
+
+def test_a_part_without_images_is_refused(bundle: Bundle, cohort: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "cohort"
+    shutil.copytree(cohort, copy)
+    table = pl.read_csv(copy / "cells.csv", infer_schema_length=None)
+    table.with_columns(bright_field=pl.lit("gone.tif")).write_csv(copy / "cells.csv")
+    with pytest.raises(UserError, match="no cell of the part can be read"):
+        explain(bundle.folder, copy, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_few_of_many_cells_are_drawn_from_both_classes(
+    bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None
+) -> None:
+    result = explain(bundle.folder, cohort, tmp_path / "out", cells=20, attributed=4, resamples=50)
+    assert (result.record["n"]["positive"], result.record["n"]["negative"]) == (10, 10)
+    assert any("20 of 120 labelled cells" in words for words in result.warnings)
+    assert result.record["score_predicted_by"] == []
+
+
+def test_a_cohort_without_training_cells_has_no_neighbours(
+    bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None
+) -> None:
+    copy = tmp_path / "cohort"
+    shutil.copytree(cohort, copy)
+    cells = Cohort.read(copy).cells
+    parts = cells.select("cell_id", part=pl.col("part").replace("train", "pool"))
+    write_split(copy, parts, SplitFile(by="donor_id", settings={}))
+    result = explain(bundle.folder, copy, tmp_path / "out", cells=20, attributed=0, resamples=50)
+    assert result.record["neighbours"] is None
+    assert not (result.folder / "neighbours.csv").exists()
+
+
+@pytest.mark.parametrize(("channels", "part", "message"), [
+    (("bright_field", "dapi"), "test", "bright field alone can be explained"),
+    (("bright_field",), "sealed", "not for looking at"),
+    (("bright_field",), "tset", "there is no part"),
+])  # fmt: skip
+def test_what_it_refuses(channels: tuple, part: str, message: str, cohort: Path, tmp_path: Path) -> None:
+    other = tiny_bundle(tmp_path / "bundle", cohort=cohort, channels=channels)
+    with pytest.raises(UserError, match=message):
+        explain(other.folder, cohort, tmp_path / "out", part=part)
+
+
+def test_cells_that_the_bundle_has_learned_from_are_stamped(
+    bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None
+) -> None:
+    result = explain(bundle.folder, cohort, tmp_path / "out", part="train", cells=20, attributed=0, resamples=50)
+    assert "seen in training" in result.record["stamps"]
+
+
+def test_a_donor_that_withdraws_takes_the_explanation_along(
+    explained: ExplainResult, cohort: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "explained"
+    shutil.copytree(explained.folder, folder)
+    train_donor = Cohort.read(cohort).part("train")["donor_id"][0]
+    found = withdraw(train_donor, [folder, cohort])
+    assert [(held.kind, held.path) for held in found.holdings if folder in (held.path, held.path.parent)] == [
+        ("explanation", folder)
+    ]
+    assert not withdraw("D99", [folder]).holdings
+    assert train_donor not in (folder / "explain.json").read_text()
+    withdraw(train_donor, [folder], remove=True)
+    assert not list(folder.iterdir())
+
+
+def test_the_report_of_its_run_shows_it(explained: ExplainResult, bundle: Bundle, tmp_path: Path) -> None:
+    shown = read_explained(explained.folder, [bundle])
+    assert shown.sentences == tuple(explained.record["sentences"])
+    assert len(shown.pictures) == len(list(explained.folder.glob("*.png")))
+    other = tiny_bundle(tmp_path / "other", name="another")
+    with pytest.raises(UserError, match="of another bundle"):
+        read_explained(explained.folder, [other])
+    with pytest.raises(UserError, match="there is no explanation"):
+        read_explained(tmp_path, [bundle])
+
+
+def test_the_command_says_what_was_found(bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None) -> None:
+    out = tmp_path / "out"
+    words = [str(bundle.folder), str(cohort), str(out), "--cells", "20", "--attributed", "4", "--resamples", "50"]
+    answer = CliRunner().invoke(app, ["explain", *words])
+    assert answer.exit_code == 0, answer.output
+    assert "the network looks at the cell" in answer.output
+    assert "need torch and captum" in answer.output
+    again = CliRunner().invoke(app, ["explain", *words, "--json", "--overwrite"])
+    assert json.loads(again.stdout)["out"] == str(out)
