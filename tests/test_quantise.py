@@ -11,6 +11,7 @@ from brightctc.bundle import (
     Arithmetic,
     Bundle,
     BundleThreshold,
+    Calibration,
     ValidationCells,
     choose,
     folder,
@@ -70,7 +71,7 @@ def test_the_figures_are_those_worked_out_by_hand() -> None:
 def test_scores_are_compared_as_the_bundle_calibrates_them() -> None:
     before = ValidationCells.of([-2, 2], [False, True], [None, None])
     threshold = BundleThreshold(policy="f1", logit=0.0, score=0.5)
-    found = guard.Tested.of(HOW, np.array([-2.0, 4.0]), before, threshold, 2.0)
+    found = guard.Tested.of(HOW, np.array([-2.0, 4.0]), before, threshold, Calibration(temperature=2.0))
     assert found.largest_difference == pytest.approx(1 / (1 + np.exp(-2)) - 1 / (1 + np.exp(-1)))
     assert found.threshold.score == pytest.approx(1 / (1 + np.exp(-found.threshold.logit / 2)))
     assert found.passed
