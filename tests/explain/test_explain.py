@@ -208,3 +208,12 @@ def test_the_command_says_what_was_found(bundle: Bundle, cohort: Path, tmp_path:
     assert "need torch and captum" in answer.output
     again = CliRunner().invoke(app, ["explain", *words, "--json", "--overwrite"])
     assert json.loads(again.stdout)["out"] == str(out)
+
+
+def test_overwrite_replaces_an_explanation_and_nothing_else(bundle: Bundle, cohort: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "cells.csv").write_text("mine")
+    with pytest.raises(UserError, match="holds something else"):
+        explain(bundle.folder, cohort, precious, overwrite=True)
+    assert (precious / "cells.csv").read_text() == "mine"

@@ -25,7 +25,7 @@ class Weighing:
         return Outputs(logit, np.zeros((len(inputs), 1)), np.zeros((len(inputs), 1, 1)))
 
     def start(self, inputs: np.ndarray) -> Future[Outputs]:
-        raise NotImplementedError
+        raise AssertionError("curves ask for whole runs")
 
     def wait(self) -> None:
         pass

@@ -58,6 +58,7 @@ def explain(
     """
     out = Path(out)
     files.refuse_existing(out, overwrite)
+    files.refuse_other_things(out, "explain.json", overwrite)
     if part == "sealed":
         raise UserError("sealed cells are for one measurement at the end, not for looking at", "--part", "use test")
     read, of = Bundle.read(bundle).at("float32"), Cohort.read(cohort)
