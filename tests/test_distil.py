@@ -1,7 +1,7 @@
-"""Distillation and pseudo-labels: a cell is taught by networks that have not met its donor."""
+"""Distillation and pseudo-labels: a cell is taught by teachers that have not met its donor."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,8 +16,10 @@ from brightctc.learn import train, ways
 from brightctc.learn.batches import UNLABELLED, Batch
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.lessons import Learner
-from brightctc.learn.ways import distil
-from brightctc.learn.ways.distil import Distil, Taught, Teacher
+from brightctc.learn.ways import distil, pseudo_labels, taught
+from brightctc.learn.ways.distil import Distil
+from brightctc.learn.ways.pseudo_labels import PseudoLabels
+from brightctc.learn.ways.taught import Taught, Told
 from brightctc.recipe import Recipe, read_recipe
 from few_cells import TINY
 
@@ -30,7 +32,7 @@ class Still(torch.nn.Module):
 
 
 def test_the_loss_is_the_difference_from_what_teachers_say() -> None:
-    lesson, inputs = Taught(weight=2.0), torch.randn(3, 1, 4, 4)
+    lesson, inputs = Told(weight=2.0), torch.randn(3, 1, 4, 4)
     batch = Batch(inputs, torch.tensor([0, 1, UNLABELLED]), torch.tensor([2, 0, 3]))
     assert lesson(Still(), batch)[1] is None, "no teacher has learned yet"
     lesson.wanted = torch.tensor([torch.nan, 9.0, 0.5, -1.5])
@@ -51,50 +53,88 @@ def course(cohort: Path, tmp_path: Path, *settings: str) -> ways.Course:
     return ways.Course(material, recipe, 0, torch.device("cpu"), tmp_path, lambda *_, **__: None)
 
 
-@pytest.fixture
-def met(monkeypatch: pytest.MonkeyPatch) -> list[tuple[set[str], set[str]]]:
-    """Per teacher the donors it has learned from, and those that it was asked of; it says its number to each cell."""
-    seen: list[tuple[set[str], set[str]]] = []
-
-    class Counting:
-        def __init__(self, number: int):
-            self.number = number
-
-        def logits(self, cells: LabelledCells) -> np.ndarray:
-            seen[self.number][1].update(cells.groups)
-            return np.full(cells.rows.height, float(self.number))
-
-    def teacher(_: Distil, __: Any, cells: LabelledCells, judges: LabelledCells, number: int) -> Counting:
-        assert set(cells.groups).isdisjoint(judges.groups)
-        seen.append((set(cells.groups), set()))
-        return Counting(number)
-
-    monkeypatch.setattr(Distil, "_teacher", teacher)
-    monkeypatch.setattr(distil, "fitted_temperature", lambda *_: 2.0)
-    return seen
+def heard(given: ways.Course) -> np.ndarray:
+    """What `before` tells of each cell."""
+    learner = Learner(torch.nn.Identity(), given.material.way.lesson(torch.nn.Identity()))
+    given.material.way.before(learner, given)
+    assert isinstance(learner.lesson.wanted, torch.Tensor)
+    return learner.lesson.wanted.numpy()
 
 
 @pytest.mark.parametrize("way", ["distil", "pseudo_labels"])
-def test_no_cell_is_taught_by_a_network_that_has_met_its_donor(
-    pooled: Path, tmp_path: Path, met: list[tuple[set[str], set[str]]], way: str
+def test_a_cell_hears_the_teachers_that_have_not_met_its_donor(
+    pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     given = course(pooled, tmp_path, f"dapi.way={way}", "dapi.teachers=2")
-    learner = Learner(torch.nn.Identity(), given.material.way.lesson(torch.nn.Identity()))
-    given.material.way.before(learner, given)
-    wanted = learner.lesson.wanted
-    assert isinstance(wanted, torch.Tensor)
+    asked: list[tuple[LabelledCells, int, Sequence[np.ndarray]]] = []
+
+    def said(
+        _: Taught, __: ways.Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        asked.append((cells, labelled, folds))
+        return np.stack([np.full(cells.rows.height, float(number)) for number in range(len(folds))])
+
+    monkeypatch.setattr(type(given.material.way), "said", said)
+    monkeypatch.setattr(taught, "fitted_temperature", lambda *_: 2.0)
+    told = 2 * heard(given)
+    cells, labelled, folds = asked[0]
+    groups = np.array(cells.groups)
+    assert {"D08", "D09", "D10"}.isdisjoint(groups), "who judges teaches nobody"
+    assert given.material.unlabelled is not None
+    assert len(told) == len(groups) == labelled + given.material.unlabelled.rows.height
+    for group, value in zip(groups, told.tolist(), strict=True):
+        strangers = [number for number, fold in enumerate(folds) if group not in groups[:labelled][~fold]]
+        assert len(strangers) == (2 if group == "D11" else 1)
+        assert value == np.mean(strangers), "of several: their mean"
+
+
+def test_a_regression_learns_from_no_donor_of_its_fold(
+    pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
+    groups = np.array(given.material.cells.groups)
+    met: list[set[str]] = []
+    real = distil._answers
+
+    def answers(measured: np.ndarray, embedded: np.ndarray, learned: np.ndarray, positive: np.ndarray) -> np.ndarray:
+        met.append(set(groups[learned]))
+        unread = np.setdiff1d(np.arange(len(positive)), learned)
+        found = real(measured, embedded, learned, positive)
+        measured, embedded, positive = measured.copy(), embedded.copy(), positive.copy()
+        measured[unread[0]], embedded[unread[0]], positive[unread] = 1e6, 1e6, ~positive[unread]
+        others = np.delete(np.arange(len(positive)), unread[0])
+        np.testing.assert_array_equal(real(measured, embedded, learned, positive)[others], found[others])
+        return found
+
+    monkeypatch.setattr(distil, "_answers", answers)
+    told = heard(given)
+    assert np.isfinite(told).all()
+    assert len(met) == 2
+    assert met[0].isdisjoint(met[1])
+    assert met[0] | met[1] == set(groups)
+
+
+def test_teachers_tell_the_classes_of_cells_without_a_label(pooled: Path, tmp_path: Path) -> None:
+    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
     more = given.material.unlabelled
     assert more is not None
-    groups = given.material.cells.groups + more.groups
-    assert len(wanted) == len(groups)
-    judging = {"D08", "D09", "D10"}
-    for learned, asked in met:
-        assert learned.isdisjoint(judging)
-        assert asked.isdisjoint(judging)
-    for group, told in zip(groups, (2 * wanted).tolist(), strict=True):
-        strangers = [number for number, (learned, _) in enumerate(met) if group not in learned]
-        assert len(strangers) == (2 if group == "D11" else 1)
-        assert told == np.mean(strangers), "of several: their mean"
+    told = heard(given)[given.material.cells.rows.height :]
+    truth = (Cohort.read(pooled).cells.filter(pl.col("cell_id").is_in(more.rows["cell_id"].implode())))["label"]
+    known = truth.is_not_null().to_numpy()
+    assert not more.positive.any(), "labels of the pool are not used"
+    positive = (truth == "CTC").fill_null(value=False).to_numpy()
+    assert told[known & positive].min() > told[known & ~positive].max()
+
+
+def test_cells_that_cannot_be_outlined_are_told_something(
+    pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
+    measured = distil.measure_cell
+    calls = iter(range(1000))
+    nothing = type(measured(np.full((40, 40), 9, np.uint8)))()
+    monkeypatch.setattr(distil, "measure_cell", lambda *given: nothing if next(calls) % 3 else measured(*given))
+    assert np.isfinite(heard(given)).all()
 
 
 def test_a_teacher_sees_dapi_and_its_student_does_not(pooled: Path, tmp_path: Path) -> None:
@@ -103,44 +143,64 @@ def test_a_teacher_sees_dapi_and_its_student_does_not(pooled: Path, tmp_path: Pa
     assert bundle.about.channels == ("bright_field",)
     pool = Cohort.read(pooled).part("pool").filter(pl.col("donor_id") == "D11")
     assert bundle.seen.has_cells(pool["cell_id"]).all()
-    assert (tmp_path / "run" / "checkpoint" / "teacher-2" / "state.safetensors").is_file()
     again = train(pooled, tmp_path / "again", settings=settings, threads=1).bundle
     assert Bundle.read(again.folder).hash == bundle.hash
 
 
-def test_teachers_that_have_learned_are_not_trained_again(pooled: Path, tmp_path: Path) -> None:
-    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
-    lessons = []
+def test_of_many_cells_without_a_label_some_are_drawn(pooled: Path, tmp_path: Path) -> None:
+    drawn = []
+    for seed in (0, 0, 1):
+        recipe = read_recipe("default", [*TINY, "dapi.way=distil", "dapi.teachers=2", "dapi.at_most=5"])
+        more = materials.gather(Cohort.read(pooled), recipe, seed, 1, None).unlabelled
+        assert more is not None
+        drawn.append(more.rows["cell_id"].to_list())
+    assert [len(cells) for cells in drawn] == [5, 5, 5]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_networks_that_have_learned_are_not_trained_again(pooled: Path, tmp_path: Path) -> None:
+    given = course(pooled, tmp_path, "dapi.way=pseudo_labels", "dapi.teachers=2")
+    found = []
     for _ in range(2):
-        learner = Learner(torch.nn.Identity(), given.material.way.lesson(torch.nn.Identity()))
         told: list[str] = []
         given = ways.Course(
             given.material, given.recipe, 0, given.device, given.folder, lambda task, *_, told=told: told.append(task)
         )
-        given.material.way.before(learner, given)
-        lessons.append((learner.lesson.wanted, told))
-    (first, steps), (second, none) = lessons
+        found.append((heard(given), told))
+    (first, steps), (second, none) = found
     assert "train teacher 2 of 2" in steps
+    assert (tmp_path / "teacher-2" / "state.safetensors").is_file()
     assert none == []
-    assert torch.equal(first, second)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(first, second)
 
 
-def test_a_teacher_looks_at_many_cells_in_parts(pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_looks_at_many_cells_in_parts(pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = course(pooled, tmp_path, "dapi.way=pseudo_labels", "dapi.teachers=2")
     material = given.material
     way = material.way
-    assert isinstance(way, Distil)
-    teacher: Teacher = way._teacher(given, material.cells, material.judges, 0)
+    assert isinstance(way, PseudoLabels)
+    teacher = way._teacher(given, material.cells, material.judges, 1, 2)
     whole = teacher.logits(material.cells)
-    monkeypatch.setattr(distil, "_AT_ONCE", 7)
+    monkeypatch.setattr(pseudo_labels, "_AT_ONCE", 7)
     np.testing.assert_allclose(teacher.logits(material.cells), whole, atol=1e-5)
-    assert len(teacher.logits(material.cells.some(np.zeros(len(whole), bool)))) == 0
 
 
-def test_too_few_donors_for_the_teachers_are_told_before_anything_is_written(pooled: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="10 folds need donors") as caught:
-        train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil", "dapi.teachers=10"])
-    assert caught.value.where == "dapi.teachers=10"
+def test_there_are_as_many_teachers_as_donors_allow(pooled: Path, tmp_path: Path) -> None:
+    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=10")
+    way = given.material.way
+    assert isinstance(way, Distil)
+    cells = given.material.cells
+    assert 2 <= len(way._folds(cells.groups, cells.positive, 0)) <= 8 == len(set(cells.groups))
+
+
+def test_one_donor_of_a_class_is_too_few_and_told_before_anything_is_written(pooled: Path, tmp_path: Path) -> None:
+    table = pooled / "cells.csv"
+    cells = pl.read_csv(table, infer_schema_length=None)
+    lone = (pl.col("label") == "CTC") & (pl.col("donor_id").is_in(["D01", "D02", "D03", "D04", "D05", "D06", "D07"]))
+    cells.with_columns(label=pl.when(lone).then(None).otherwise("label")).write_csv(table)
+    with pytest.raises(UserError, match="2 folds need donors") as caught:
+        train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil"])
+    assert caught.value.where == "dapi.teachers=2"
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 

@@ -80,8 +80,14 @@ class Augment(Section):
 
 
 _UNLABELLED: bool = Field(default=True, description="cells without a label, of the train part and the pool, join")
-_TEACHERS: int = Field(
-    default=3, ge=2, le=10, description="as many folds of donors; a cell is taught by the network that has not met it"
+_AT_MOST: int = Field(
+    default=5000,
+    ge=1,
+    le=1_000_000,
+    description="cells without a label that join: a random choice where there are more",
+)
+_A_TEACHER = (
+    "as many folds of donors, or fewer where there are fewer; a cell is taught by teachers that have not met it"
 )
 _TAUGHT: float = Field(default=1.0, gt=0, le=100, description="of a way's own loss beside the class's")
 
@@ -115,24 +121,27 @@ class DapiVirtualStain(Section):
     way: Literal["virtual_stain"] = "virtual_stain"
     weight: float = Field(default=0.5, gt=0, le=100, description="of a way's own loss beside the class's")
     unlabelled: bool = _UNLABELLED
+    at_most: int = _AT_MOST
 
 
 class DapiDistil(Section):
-    """Networks of bright field and DAPI teach one of bright field alone; scoring needs bright field alone."""
+    """Teachers that measure bright field and DAPI teach a network of bright field alone, which scores without them."""
 
     way: Literal["distil"] = "distil"
-    teachers: int = _TEACHERS
+    teachers: int = Field(default=5, ge=2, le=10, description=_A_TEACHER)
     weight: float = _TAUGHT
     unlabelled: bool = _UNLABELLED
+    at_most: int = _AT_MOST
 
 
 class DapiPseudoLabels(Section):
     """Without DAPI: networks of bright field teach one more, by what they make of cells without a label."""
 
     way: Literal["pseudo_labels"] = "pseudo_labels"
-    teachers: int = _TEACHERS
+    teachers: int = Field(default=3, ge=2, le=10, description=_A_TEACHER)
     weight: float = _TAUGHT
     unlabelled: bool = _UNLABELLED
+    at_most: int = _AT_MOST
 
 
 class DapiWarmStart(Section):
@@ -141,6 +150,7 @@ class DapiWarmStart(Section):
     way: Literal["warm_start"] = "warm_start"
     first_steps: int = Field(default=300, ge=1, le=100_000, description="steps without labels, before `train`'s")
     unlabelled: bool = _UNLABELLED
+    at_most: int = _AT_MOST
 
 
 Dapi = Annotated[
@@ -214,9 +224,25 @@ class Recipe(Section):
         """SHA-256 (16 hex digits) of the recipe's settings, whatever the order or comments of its file."""
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:16]
 
+    def joining(self, unlabelled: int) -> int:
+        """How many of so many cells without a label come in the batches, beside those that have one."""
+        way = self.dapi
+        if isinstance(way, DapiVirtualStain | DapiDistil | DapiPseudoLabels) and way.unlabelled:
+            return min(way.at_most, unlabelled)
+        return 0
+
     def to_yaml(self) -> str:
         """The whole recipe as YAML, every setting written out."""
         return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def labelled_each(batch_size: int, labelled: int, unlabelled: int) -> int:
+    """Samples with a label in a batch, where so many with and without one are to be walked through.
+
+    Those without take their share of every batch, three quarters at most: labels are few, and known.
+    """
+    share = unlabelled / max(1, labelled + unlabelled)
+    return batch_size - int(batch_size * min(share, 0.75))
 
 
 def built_in() -> list[str]:

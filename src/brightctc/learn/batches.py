@@ -11,7 +11,7 @@ from brightctc.learn import augment
 from brightctc.learn.augment import Sample
 from brightctc.learn.crops import LabelledCells
 from brightctc.preprocess import Channel, Preparation
-from brightctc.recipe import Augment
+from brightctc.recipe import Augment, labelled_each
 
 UNLABELLED = -100
 """The label of a cell that has none; cross_entropy passes over it."""
@@ -38,8 +38,8 @@ class Batch:
 class Batches:
     """The training samples of a run, ready to be walked through epoch by epoch.
 
-    cells: labelled ones and, after them, those without a label. further: samples of the latter; every batch has as many
-    of them as of `samples`. stain: with each cell's DAPI beside it.
+    cells: labelled ones and, after them, those without a label. further: samples of the latter, which take their share
+    of every batch, three quarters at most. stain: with each cell's DAPI beside it.
     """
 
     cells: LabelledCells
@@ -53,17 +53,25 @@ class Batches:
     stain: bool = False
 
     @property
+    def labelled_each(self) -> int:
+        """Samples with a label in a batch."""
+        return labelled_each(self.batch_size, len(self.samples), len(self.further))
+
+    @property
     def per_epoch(self) -> int:
-        """Batches an epoch: an incomplete last one is left out, unless it is the only one."""
-        return max(1, len(self.samples) // self.batch_size)
+        """Batches an epoch, in which each labelled sample comes once: an incomplete last one is left out.
+
+        Unless it is the only one.
+        """
+        return max(1, len(self.samples) // self.labelled_each)
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch, in its order."""
         order = np.random.default_rng([self.seed, number]).permutation(len(self.samples))
         keys = [augment.cell_key(cell_id) for cell_id in self.cells.rows["cell_id"]]
-        starts = range(0, self.per_epoch * self.batch_size, self.batch_size)
+        starts = range(0, self.per_epoch * self.labelled_each, self.labelled_each)
         for start, more in zip(starts, self._unlabelled(number), strict=True):
-            batch = [self.samples[index] for index in order[start : start + self.batch_size]]
+            batch = [self.samples[index] for index in order[start : start + self.labelled_each]]
             positive = self.cells.positive[[sample.labelled_by for sample in batch]].astype(np.int64)
             labels = torch.from_numpy(np.concatenate([positive, np.full(len(more), UNLABELLED)]))
             batch += more
@@ -73,11 +81,11 @@ class Batches:
             yield Batch(self._inputs(batch, draws), labels.to(self.device), cells, stain)
 
     def _unlabelled(self, number: int) -> Iterator[list[Sample]]:
-        """For each batch of an epoch, as many samples without a label as it has with one; all come in turn."""
+        """For each batch of an epoch its samples without a label; all come in turn."""
         rng = np.random.default_rng([self.seed, number, _UNLABELLED_ORDER])
         order: list[int] = []
         for _ in range(self.per_epoch):
-            wanted = min(self.batch_size, len(self.further))
+            wanted = min(self.batch_size - self.labelled_each, len(self.further))
             while len(order) < wanted:
                 order += rng.permutation(len(self.further)).tolist()
             yield [self.further[index] for index in order[:wanted]]

@@ -13,6 +13,7 @@ from brightctc.preprocess import Channel
 Progress = Callable[..., None]
 JUDGING = ("validation", "test", "sealed")
 """Parts whose cells and donors nothing in a training may have met."""
+_UNLABELLED = 11  # a stream of its own among the draws of a seed
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,19 @@ def read_part(
 
 
 def read_unlabelled(
-    cohort: Cohort, channels: tuple[Channel, ...], *, workers: int, progress: Progress | None = None
+    cohort: Cohort,
+    channels: tuple[Channel, ...],
+    at_most: int,
+    seed: int,
+    *,
+    workers: int,
+    progress: Progress | None = None,
 ) -> LabelledCells:
     """Decode the cells that may teach without a label: unlabelled ones of the train part, and the pool.
 
     Cells of donors that judge are left out: also of a donor who is in the pool and in validation, test or sealed.
-    Labels that pool cells have are not used: `positive` is False throughout. Raises UserError as `read_part`.
+    Labels that pool cells have are not used: `positive` is False throughout. Of more than `at_most` cells some are
+    drawn. Raises UserError as `read_part`.
     """
     part = cohort.cells["part"]
     known = [cohort.classes.positive, cohort.classes.negative]
@@ -118,6 +126,8 @@ def read_unlabelled(
         judging = cohort.cells["donor_id"].filter(part.is_in(JUDGING)).drop_nulls().unique()
         rows = rows.filter(~pl.col("donor_id").is_in(judging.implode()).fill_null(value=False))
     rows = rows.filter(pl.all_horizontal(pl.col(channel).is_not_null() for channel in channels))
+    if rows.height > at_most:
+        rows = rows[np.sort(np.random.default_rng([seed, _UNLABELLED]).permutation(rows.height)[:at_most])]
     crops: dict[Channel, list[np.ndarray | None]] = {}
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, "unlabelled", progress)

@@ -34,3 +34,15 @@ def folds_of(groups: Sequence[str], positive: np.ndarray, count: int, seed: int,
             f"--set {setting}={count - 1}, or another --seed",
         )
     return masks
+
+
+def at_most_folds_of(
+    groups: Sequence[str], positive: np.ndarray, count: int, seed: int, setting: str
+) -> list[np.ndarray]:
+    """As `folds_of`, with as many folds up to `count` as there are donors for; two at least, or UserError."""
+    for fewer in range(count, 2, -1):
+        try:
+            return folds_of(groups, positive, fewer, seed, setting)
+        except UserError:
+            continue
+    return folds_of(groups, positive, 2, seed, setting)

@@ -123,7 +123,10 @@ def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Pr
     judges = read_part(cohort, "validation", needed, workers=workers, progress=progress)
     _refuse_one_class(cells, cohort)
     _refuse_missing(judges, way.CHANNELS, cohort)
-    unlabelled = read_unlabelled(cohort, way.READS, workers=workers, progress=progress) if way.unlabelled else None
+    unlabelled = None
+    if way.unlabelled:
+        most = way.settings.at_most
+        unlabelled = read_unlabelled(cohort, way.READS, most, seed, workers=workers, progress=progress)
     return Material.of(cells, judges, unlabelled, recipe, seed)
 
 

@@ -34,7 +34,7 @@ def _timed(recipe: Recipe) -> list[float]:
     learner = Learner(network, way.lesson(network))
     learner.to(where, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-4, foreach=True)
-    size, batch = recipe.preprocess.size, recipe.train.batch_size * (2 if way.unlabelled and way.JOINING else 1)
+    size, batch = recipe.preprocess.size, recipe.train.batch_size
     images = torch.randn(batch, channels, size, size, device=where).contiguous(memory_format=torch.channels_last)
     stain = torch.randn(batch, 1, size, size, device=where) if way.STAIN else None
     given, weights = (

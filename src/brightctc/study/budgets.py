@@ -7,7 +7,7 @@ at equal epochs the rows with more images would win by steps alone.
 from typing import Any
 
 from brightctc.cohort import Cohort
-from brightctc.recipe import Recipe, read_recipe
+from brightctc.recipe import Recipe, labelled_each, read_recipe
 from brightctc.settings import validated
 from brightctc.study.options import Budget, Options
 
@@ -33,17 +33,22 @@ def with_steps(recipe: Recipe, budget: Budget, steps: int) -> Recipe:
     return recipe if budget == "epochs" else changed_recipe(recipe, train={"steps": steps, "early_stop": None})
 
 
-def steps_of(recipe: Recipe, train_cells: int, with_dapi: int = 0) -> int:
-    """Optimiser steps of a training on so many labelled cells, of which `with_dapi` have DAPI."""
+def steps_of(recipe: Recipe, train_cells: int, with_dapi: int = 0, unlabelled: int = 0) -> int:
+    """Optimiser steps of a training on so many labelled cells, of which `with_dapi` have DAPI.
+
+    unlabelled: cells that join where the recipe's way asks for them.
+    """
     if recipe.train.steps is not None:
         return recipe.train.steps
     copies = 0 if recipe.augment.preset == "none" else recipe.augment.copies
     images = (train_cells + (with_dapi if recipe.dapi.way == "mix" else 0)) * (1 + copies)
-    return recipe.train.epochs * max(1, images // recipe.train.batch_size)
+    joining = recipe.joining(unlabelled)
+    return recipe.train.epochs * max(1, images // labelled_each(recipe.train.batch_size, images, joining))
 
 
-def training_cells(cohort: Cohort) -> tuple[int, int]:
-    """Labelled cells of the train part, and how many of them have DAPI."""
-    rows = cohort.part("train")
-    rows = rows.filter(rows["label"].is_in([cohort.classes.positive, cohort.classes.negative]))
-    return rows.height, rows.height - rows["dapi"].null_count() if "dapi" in rows.columns else 0
+def training_cells(cohort: Cohort) -> tuple[int, int, int]:
+    """Labelled cells of the train part, how many of them have DAPI, and cells that may teach without a label."""
+    part = cohort.part("train")
+    rows = part.filter(part["label"].is_in([cohort.classes.positive, cohort.classes.negative]))
+    stained = rows.height - rows["dapi"].null_count() if "dapi" in rows.columns else 0
+    return rows.height, stained, part.height - rows.height + cohort.part("pool").height

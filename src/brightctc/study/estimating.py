@@ -11,6 +11,7 @@ from brightctc.study.running import Place
 
 _OVERHEAD_SECONDS = 20.0  # a run: start, export, checks; scoring is not in it
 _WARM_START_COST = 4  # its step has 128 images
+_LOOKS = 3  # a cell is measured and embedded for teachers in about the time of so many images of a step
 
 
 @dataclass(frozen=True)
@@ -44,21 +45,24 @@ def _estimate(place: Place, variant: Variant, threads: int, pace: dict[str, floa
     if variant.recipe is None:
         return Estimate(variant.name, variant.words, runs, None, 0.0)
     recipe = variant.recipe
-    steps = steps_of(recipe, *_learned(place.cohort, variant))
+    learned = _learned(place.cohort, variant)
+    steps = steps_of(recipe, *learned)
     key = _pace_key(recipe)
     if key not in pace:
         from brightctc.learn.pace import seconds_per_step  # torch
 
         pace[key] = seconds_per_step(recipe, threads)
-    all_steps = steps + _steps_before(recipe, steps)
+    all_steps = steps + _steps_before(recipe, steps, sum(learned[::2]))
     hours = runs * recipe.train.folds * (all_steps * pace[key] + _OVERHEAD_SECONDS) / 3600
     return Estimate(variant.name, variant.words, runs, steps, hours)
 
 
-def _steps_before(recipe: Recipe, steps: int) -> int:
-    """What a way trains before the network's own steps, in steps of the same length: rather too many than too few."""
+def _steps_before(recipe: Recipe, steps: int, cells: int) -> int:
+    """What a way does before the network's own steps, in steps of the same length: rather too many than too few."""
     way = recipe.dapi
-    if isinstance(way, DapiDistil | DapiPseudoLabels):
+    if isinstance(way, DapiDistil):
+        return _LOOKS * cells // recipe.train.batch_size
+    if isinstance(way, DapiPseudoLabels):
         return way.teachers * steps
     if isinstance(way, DapiWarmStart):
         return _WARM_START_COST * way.first_steps
@@ -70,10 +74,10 @@ def _pace_key(recipe: Recipe) -> str:
     return f"{recipe.backbone} {recipe.preprocess.size} {recipe.dapi} {of.batch_size} {of.precision} {of.consistency}"
 
 
-def _learned(cohort: Cohort, variant: Variant) -> tuple[int, int]:
-    """Training cells, and those with DAPI; of a division that is not written yet, those of the cohort's own split."""
+def _learned(cohort: Cohort, variant: Variant) -> tuple[int, int, int]:
+    """Training cells, those with DAPI, those without a label: where no division is written yet, of the own split."""
     if variant.division != OWN and cohort.split is None:
-        return cohort.cells.height // 2, 0
+        return cohort.cells.height // 2, 0, 0
     return training_cells(cohort)
 
 

@@ -42,7 +42,7 @@ def adds(place: Place, rows: Sequence[Row], _progress: Callable[..., None] | Non
 def plan(cohort: Cohort, options: Options) -> Plan:
     """none, AUG1, AUG2, AUG3, and where there is DAPI: AUG3 with DAPI mixed in, and its two controls."""
     base = base_recipe(options)
-    cells, stained = training_cells(cohort)
+    cells, stained, _ = training_cells(cohort)
     plain = changed_recipe(base, dapi={"way": "none"})
     steps = steps_of(changed_recipe(plain, augment={"preset": "AUG3"}), cells)
     rates = options.learning_rates or (base.train.learning_rate,)

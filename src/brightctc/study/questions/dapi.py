@@ -21,7 +21,7 @@ def plan(cohort: Cohort, options: Options) -> Plan:
     """A row a way, or a row for each that was named; each is held against bright field alone."""
     asked = _asked(options)
     base = base_recipe(options)
-    cells, stained = training_cells(cohort)
+    cells, stained, _ = training_cells(cohort)
     if not stained:
         raise UserError(
             "no training cell has a DAPI image: there is nothing to compare",
