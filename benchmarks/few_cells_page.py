@@ -18,7 +18,7 @@ from machine import command, machine, versions
 TITLES = {"mitotic": "mitotic among interphase", "prophase": "prophase among G2", "made": "made cells: patients' CTCs"}
 PARTS = {"sealed": "Sealed parts, scored once", "test": "Test parts, on which recipes were chosen"}
 AP = "average_precision"
-GAINS = ("gain over plain", "gain over `default`")
+GAINS = ("gain over plain", "gain over bright field alone")
 
 INTRODUCTION = """# Few labelled cells
 

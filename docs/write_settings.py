@@ -12,7 +12,7 @@ PAGE = Path(__file__).parent / "recipes.md"
 WAY_MODELS = get_args(get_args(Dapi)[0])
 MEANINGS = {  # of settings whose name nearly says it
     "backbone.name": "a classifier of timm, by its name there",
-    "train.batch_size": "training samples in a step",
+    "train.batch_size": "training samples in a step, with a label and without",
     "train.weight_decay": "of AdamW",
     "train.schedule": "of the learning rate: constant, or one_cycle (climbs to its peak, then falls to 0)",
     "train.class_weights": "in the loss; balanced: both classes weigh the same in sum",
@@ -22,16 +22,17 @@ MEANINGS = {  # of settings whose name nearly says it
 
 
 def table() -> str:
-    """The settings of every section as Markdown tables: default, the paper's value, range, meaning."""
-    default, paper = (read_recipe(name).model_dump() for name in ("default", "paper"))
+    """The settings of every section as Markdown tables: each recipe's value, range, meaning."""
+    recipes = {name: read_recipe(name).model_dump() for name in ("default", "accurate", "paper")}
+    heads = f"| setting | {' | '.join(f'`{name}`' for name in recipes)} | range | meaning |"
     lines = []
     for section, field in Recipe.model_fields.items():
         if section == "format_version":
             continue
-        lines += [f"### {section}", "", "| setting | `default` | `paper` | range | meaning |", "| --- " * 5 + "|"]
+        lines += [f"### {section}", "", heads, "| --- " * (3 + len(recipes)) + "|"]
         for name, setting in fields_of(section, field).items():
             key = f"{section}.{name}"
-            values = [shown(recipe[section].get(name)) for recipe in (default, paper)]
+            values = [shown(recipe[section].get(name)) for recipe in recipes.values()]
             cells = [f"`{key}`", *values, range_of(key, setting), setting.description or MEANINGS.get(key, "")]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")

@@ -12,14 +12,14 @@ from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.learn import material as materials
-from brightctc.learn import train, ways
+from brightctc.learn import taught, train, ways
 from brightctc.learn.batches import UNLABELLED, Batch
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.lessons import Learner
-from brightctc.learn.ways import distil, pseudo_labels, taught
+from brightctc.learn.taught import Taught, Told
+from brightctc.learn.ways import distil, pseudo_labels
 from brightctc.learn.ways.distil import Distil
 from brightctc.learn.ways.pseudo_labels import PseudoLabels
-from brightctc.learn.ways.taught import Taught, Told
 from brightctc.recipe import Recipe, read_recipe
 from few_cells import TINY
 

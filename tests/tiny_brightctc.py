@@ -29,6 +29,7 @@ def tiny(words: list[str]) -> list[str]:
     if command == "train":
         further = [part for setting in TINY_TRAINING for part in ("--set", setting)]
         further += ["--set", "augment.copies=1"] if "paper" in words else []
+        further += ["--set", "train.steps=2"] if "accurate" in words else []
     if command == "simulate":
         further = ["--set", "optics.source_points=4", "--set", "optics.size=80"]
         for name, most in TINY_COUNTS.items():

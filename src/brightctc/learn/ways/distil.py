@@ -21,8 +21,8 @@ from threadpoolctl import threadpool_limits
 from brightctc.learn import backbones
 from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
+from brightctc.learn.taught import Taught
 from brightctc.learn.ways import Course
-from brightctc.learn.ways.taught import Taught
 from brightctc.measure import measure_cell
 from brightctc.measure.features import features_of
 from brightctc.preprocess import Channel, Preparation

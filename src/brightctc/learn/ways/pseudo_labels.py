@@ -17,8 +17,8 @@ from brightctc.learn.crops import LabelledCells
 from brightctc.learn.export import Exported, torch_logits
 from brightctc.learn.lessons import Learner, Lesson
 from brightctc.learn.material import Material
+from brightctc.learn.taught import Taught
 from brightctc.learn.ways import Course
-from brightctc.learn.ways.taught import Taught
 from brightctc.preprocess import Channel, Preparation
 from brightctc.recipe import DapiNone
 
