@@ -1,13 +1,16 @@
 """What a careful user writes with timm: the same first weights, the usual transforms, AdamW, the last epoch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.transforms import v2
 
+from brightctc import files
 from brightctc.learn import backbones
 from brightctc.recipe import Backbone
 
@@ -44,6 +47,22 @@ class Plain:
             functional.interpolate(unit[None, None], (SIZE, SIZE), mode="bilinear", antialias=True) for unit in units
         ]
         return torch.cat(resized).clamp(0, 1).expand(-1, 3, -1, -1)
+
+
+def kept(path: Path, crops: list[np.ndarray], positive: np.ndarray, seed: int) -> Plain:
+    """Train on all these cells, or read what was trained before: the sealed parts are asked at the end."""
+    if path.is_file():
+        state = load_file(path)
+        scale = state.pop("scale").tolist()
+        plain = Plain(backbones.build(Backbone(weights="none"), 3), *scale)
+        plain.network.load_state_dict(state)
+        return plain
+    plain = fine_tuned(crops, positive, seed)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scale = torch.tensor([plain.black, plain.white], dtype=torch.float64)
+    with files.new_file(path) as new:
+        new.write_bytes(save({**plain.network.state_dict(), "scale": scale}))
+    return plain
 
 
 def fine_tuned(crops: list[np.ndarray], positive: np.ndarray, seed: int) -> Plain:

@@ -14,7 +14,7 @@ from brightctc.cohort import Cohort, read_images
 from brightctc.metrics import Scored, figures
 from brightctc.predict import score_cells
 from brightctc.preprocess import Channel
-from few_cells_plain import fine_tuned
+from few_cells_plain import kept
 from few_cells_results import Result, packed
 from few_cells_tasks import TASKS
 
@@ -95,7 +95,7 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> Result:
     else:
         (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
         if row.model == "plain":
-            plain = fine_tuned(crops, labels, draw)
+            plain = kept(work / "runs" / f"{task}-{draw}-plain-{row.hash}.safetensors", crops, labels, draw)
             seconds, logit = time.perf_counter() - start, plain.logits(others)
         else:
             model = fit(row.model, Cells(crops), labels, seed=draw)
