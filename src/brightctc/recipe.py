@@ -89,7 +89,7 @@ _AT_MOST: int = Field(
 _A_TEACHER = (
     "as many folds of donors, or fewer where there are fewer; a cell is taught by teachers that have not met it"
 )
-_TAUGHT: float = Field(default=1.0, gt=0, le=100, description="of a way's own loss beside the class's")
+_A_WEIGHT = "of a way's own loss beside the class's"
 
 
 class DapiNone(Section):
@@ -119,7 +119,7 @@ class DapiVirtualStain(Section):
     """The network also paints each cell's DAPI image from its bright field; scoring needs bright field alone."""
 
     way: Literal["virtual_stain"] = "virtual_stain"
-    weight: float = Field(default=0.5, gt=0, le=100, description="of a way's own loss beside the class's")
+    weight: float = Field(default=0.5, gt=0, le=100, description=_A_WEIGHT)
     unlabelled: bool = _UNLABELLED
     at_most: int = _AT_MOST
 
@@ -129,7 +129,7 @@ class DapiDistil(Section):
 
     way: Literal["distil"] = "distil"
     teachers: int = Field(default=5, ge=2, le=10, description=_A_TEACHER)
-    weight: float = _TAUGHT
+    weight: float = Field(default=4.0, gt=0, le=100, description=_A_WEIGHT)
     unlabelled: bool = _UNLABELLED
     at_most: int = _AT_MOST
 
@@ -139,7 +139,7 @@ class DapiPseudoLabels(Section):
 
     way: Literal["pseudo_labels"] = "pseudo_labels"
     teachers: int = Field(default=3, ge=2, le=10, description=_A_TEACHER)
-    weight: float = _TAUGHT
+    weight: float = Field(default=1.0, gt=0, le=100, description=_A_WEIGHT)
     unlabelled: bool = _UNLABELLED
     at_most: int = _AT_MOST
 
