@@ -78,7 +78,7 @@ def _insertion(axes: Axes, found: Explanation) -> None:
     _curves(axes, found, "insertion")
     axes.set(xlabel="share inserted, most important first")
     if len(found.attributed):
-        axes.legend(loc="lower right", fontsize=6.5, handlelength=1.4)
+        axes.legend(loc="upper left", fontsize=6.5, handlelength=1.4)
 
 
 def _curves(axes: Axes, found: Explanation, kind: str) -> None:
