@@ -15,17 +15,19 @@ _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 
 
 def draw_maps(found: Explanation) -> Figure:
-    """A row a map, a column a colouring."""
+    """A row a map, a column a colouring; where there is one colouring, the maps side by side."""
     rows = found.cells.rows
     ways = ["class", *(name for name in BY if name in rows.columns and rows[name].drop_nulls().n_unique() > 1)]
-    figure = Figure(figsize=(2.4 * len(ways), 2.3 * len(found.maps) + 0.3), layout="constrained")
-    panels = figure.subplots(len(found.maps), len(ways), squeeze=False)
+    lines, columns = (len(found.maps), len(ways)) if len(ways) > 1 else (1, len(found.maps))
+    figure = Figure(figsize=(max(5.6, 2.4 * columns), 2.3 * lines + 0.3), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).reshape(len(found.maps), len(ways))
     for line, (name, places) in zip(panels, found.maps.items(), strict=True):
         for axes, way in zip(line, ways, strict=True):
             _map(axes, places, _values(found, way), _colours(found, way))
             if way in NAMED:
                 axes.legend(fontsize=5.5, markerscale=1.6, handletextpad=0.1, loc="best")
-            axes.set_title(f"by {BY.get(way, way)}" if name == next(iter(found.maps)) else "", fontsize=8)
+            first = name == next(iter(found.maps)) or len(ways) == 1
+            axes.set_title(f"by {BY.get(way, way)}" if first else "", fontsize=8)
         line[0].set_ylabel(TITLES[name], fontsize=8)
     return figure
 
