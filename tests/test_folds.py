@@ -15,7 +15,7 @@ from brightctc.learn import material as materials
 from brightctc.learn import train
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.export import Averaged, Exported, torch_logits
-from brightctc.learn.folds import folds_of
+from brightctc.learn.folds import at_most_folds_of, folds_of
 from brightctc.metrics import fitted_temperature
 from brightctc.predict import score_cells
 from brightctc.preprocess import Preparation
@@ -54,6 +54,18 @@ def test_folds_hold_whole_donors_and_both_classes() -> None:
 def test_cells_without_a_donor_are_each_by_themselves() -> None:
     masks = folded([None] * 12, [index % 2 == 0 for index in range(12)])
     assert [int(mask.sum()) for mask in masks] == [4, 4, 4]
+
+
+@pytest.mark.parametrize(("donors", "count"), [(2, 2), (3, 3), (4, 4), (9, 5)])
+def test_teachers_are_as_many_as_donors_allow(donors: int, count: int) -> None:
+    groups = [f"D{index % donors}" for index in range(6 * donors)]
+    positive = np.arange(6 * donors) // donors % 2 == 0
+    assert len(at_most_folds_of(groups, positive, 5, 0, "dapi.teachers")) == count
+
+
+def test_no_teacher_learns_from_one_donor() -> None:
+    with pytest.raises(UserError, match="2 folds need donors"):
+        at_most_folds_of(["D0"] * 6, np.arange(6) % 2 == 0, 5, 0, "dapi.teachers")
 
 
 def test_too_few_donors_of_a_class_are_told() -> None:

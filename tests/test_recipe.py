@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from brightctc.errors import UserError
-from brightctc.recipe import WAYS, Recipe, built_in, read_recipe
+from brightctc.recipe import WAYS, Recipe, built_in, labelled_each, read_recipe
 from brightctc.settings import known_keys
 
 
@@ -107,3 +107,23 @@ def test_known_keys_are_those_of_a_whole_recipe():
     }
     assert settable <= set(known_keys(Recipe))
     assert {"none", "mix", "channel"} <= set(WAYS)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "unlabelled", "each"),
+    [(80, 0, 32), (80, 80, 16), (80, 10, 29), (80, 10_000, 8), (10_000, 1, 32)],
+)
+def test_cells_without_a_label_take_their_share_of_a_batch(labelled: int, unlabelled: int, each: int) -> None:
+    assert labelled_each(32, labelled, unlabelled) == each
+
+
+@pytest.mark.parametrize(
+    ("way", "joining"), [("none", 0), ("mix", 0), ("warm_start", 0), ("virtual_stain", 70), ("pseudo_labels", 70)]
+)
+def test_ways_say_which_cells_join(way: str, joining: int) -> None:
+    assert read_recipe("default", [f"dapi.way={way}"]).joining(70) == joining
+
+
+def test_at_most_so_many_join() -> None:
+    assert read_recipe("accurate").joining(100_000) == 5000
+    assert read_recipe("accurate", ["dapi.unlabelled=false"]).joining(70) == 0
