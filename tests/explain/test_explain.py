@@ -37,7 +37,8 @@ def test_it_writes_what_it_promises(explained: ExplainResult) -> None:
     assert record == explained.record
     assert record["n"] == {
         "cells": 120, "positive": record["n"]["positive"], "negative": 120 - record["n"]["positive"],
-        "unread": 0, "without_outline": 0, "attributed": 48,
+        "unread": 0, "without_outline": 0, "attributed": 48, "described": record["n"]["described"],
+        "between_zero_and_threshold": record["n"]["between_zero_and_threshold"],
     }  # fmt: skip
 
 
@@ -45,13 +46,14 @@ def test_a_network_that_looks_at_the_cell_is_told_from_one_that_reads_the_border
     explained: ExplainResult, border_bundle: Bundle, framed: Path, tmp_path: Path, torchless: None
 ) -> None:
     own = explained.record["background"]
-    assert own["reads_background"] is False
+    assert own["verdict"] == "cell"
+    assert own["roc_auc_lost"]["low"] > 0
     assert own["roc_auc"]["value"] > 0.95
     assert own["roc_auc_cell_alone"]["value"] > 0.95
     assert own["roc_auc_without_cell"]["value"] < 0.7
-    assert "the network looks at the cell" in said(explained)
+    assert "The network looks at the cell" in said(explained)
     other = explain(border_bundle.folder, framed, tmp_path / "out", resamples=200, attributed=0)
-    assert other.record["background"]["reads_background"] is True
+    assert other.record["background"]["verdict"] == "background"
     assert other.record["background"]["roc_auc_without_cell"]["value"] > 0.9
     assert "THE NETWORK READS THE BACKGROUND" in said(other)
     shares = {row["features"]: row["share_of_variance"]["value"] for row in other.record["score_predicted_by"]}
@@ -71,7 +73,10 @@ def test_neighbours_are_training_cells_of_the_same_kind(explained: ExplainResult
     assert table.filter(pl.col("order") == 1)["distance"].max() <= table.filter(pl.col("order") == 5)["distance"].max()
     labels = dict(read.cells.select("cell_id", "label").iter_rows())
     assert table["label"].to_list() == [labels[cell] for cell in table["neighbour"]]
-    assert explained.record["neighbours"]["same_label"] > 0.8
+    own = explained.record["neighbours"]
+    assert own["positive"]["same_label"] > 0.8
+    assert own["positive"]["of_training_cells"] + own["negative"]["of_training_cells"] == 1
+    assert f"{own['positive']['same_label']:.0%} for CTC cells" in said(explained)
 
 
 def test_what_differs_is_what_was_drawn(explained: ExplainResult) -> None:
@@ -170,6 +175,11 @@ def test_cells_that_the_bundle_has_learned_from_are_stamped(
 ) -> None:
     result = explain(bundle.folder, cohort, tmp_path / "out", part="train", cells=20, attributed=0, resamples=50)
     assert "seen in training" in result.record["stamps"]
+    assert any("these are training cells" in words for words in result.warnings)
+    donor_of = dict(Cohort.read(cohort).cells.select("cell_id", "donor_id").iter_rows())
+    table = pl.read_csv(result.folder / "neighbours.csv")
+    pairs = [(donor_of[one], donor_of[other]) for one, other in table.select("cell_id", "neighbour").iter_rows()]
+    assert all(one != other for one, other in pairs), "a donor's own cells are no answer"
 
 
 def test_a_donor_that_withdraws_takes_the_explanation_along(
@@ -204,7 +214,7 @@ def test_the_command_says_what_was_found(bundle: Bundle, cohort: Path, tmp_path:
     words = [str(bundle.folder), str(cohort), str(out), "--cells", "20", "--attributed", "4", "--resamples", "50"]
     answer = CliRunner().invoke(app, ["explain", *words])
     assert answer.exit_code == 0, answer.output
-    assert "the network looks at the cell" in answer.output
+    assert "The network looks at the cell" in answer.output
     assert "need torch and captum" in answer.output
     again = CliRunner().invoke(app, ["explain", *words, "--json", "--overwrite"])
     assert json.loads(again.stdout)["out"] == str(out)

@@ -1,6 +1,8 @@
 """Does the network look at the background? Scores with the cell erased, and with its surroundings erased."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -9,20 +11,24 @@ from brightctc.evaluate.cells import Progress
 from brightctc.explain.cells import Explained, scored
 from brightctc.explain.erasing import without_cell, without_surroundings
 from brightctc.explain.units import Units
-from brightctc.metrics import Interval
+from brightctc.metrics import Interval, Scored, compare
 
 CHANCE = 0.5
 TELLS = 0.6
 """ROC-AUC from which on what is left without the cell is said to tell the classes, where its interval is above 0.5."""
+MOST = 0.5
+"""Share of what the whole crop has above chance, from which on the background is said to carry the score."""
+Verdict = Literal["background", "partly", "cell", "undecided"]
 
 
 @dataclass(frozen=True)
 class Erased:
     """Logits of n cells, float64 (n,): as they are, the cell alone, and what is left without it; NaN without outline.
 
-    whole, alone, without: ROC-AUC of each, on the cells that have an outline. changed: share of these cells whose call
-    changes when the surroundings are erased. sure: is `without` above chance, by whole units, or by cells where units
-    are too few?
+    whole, alone, without: ROC-AUC of each, on the cells that have an outline; lost: of the whole less that without the
+    cell, in pairs. Intervals are by whole units; where these are too few, `sure` is judged by cells. changed: share of
+    these cells whose call changes when the surroundings are erased.
+    sure: lower end of `without` above chance; of the whole above chance; of what is lost above 0.
     """
 
     logit: np.ndarray
@@ -31,15 +37,30 @@ class Erased:
     whole: Interval
     alone: Interval
     without: Interval
+    lost: Interval
     changed: float
-    sure: bool
+    sure: tuple[bool, bool, bool]
 
     @property
-    def reads_background(self) -> bool | None:
-        """Does it tell the classes with the cell erased? None where that can't be said."""
-        if self.without.value is None:
+    def kept(self) -> float | None:
+        """Of what the whole crop has above chance, the share that is left without the cell, 0 to 1; None: not known."""
+        whole, without = self.whole.value, self.without.value
+        if whole is None or without is None or whole <= CHANCE:
             return None
-        return self.without.value >= TELLS and self.sure
+        return min(1.0, max(0.0, (without - CHANCE) / (whole - CHANCE)))
+
+    @property
+    def verdict(self) -> Verdict:
+        """background: it is left without the cell, most of it or all. partly: some of it is. cell: erased, it is lost.
+
+        undecided: these cells don't show any of the three.
+        """
+        left_is_sure, whole_is_sure, loss_is_sure = self.sure
+        if self.without.value is None:
+            return "undecided"
+        if self.without.value >= TELLS and left_is_sure:
+            return "background" if self.kept is None or self.kept >= MOST else "partly"
+        return "cell" if whole_is_sure and loss_is_sure else "undecided"
 
 
 def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: Progress | None) -> Erased:
@@ -55,15 +76,35 @@ def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: 
         crops = [erase(cells.seen[at], seed + at) for at in index]
         logit[index] = scored(crops, sizes, cells.bundle, scorer, progress, words)[1].logit
     own, line = np.where(found, cells.outputs.logit.astype(np.float64), np.nan), cells.bundle.threshold.logit
-    left = units.roc_auc(cells.positive, without)
-    low = left.low if left.low is not None else replace(units, unit="cell").roc_auc(cells.positive, without).low
+    by_cell = replace(units, unit="cell")
+
+    def above(line: float, of: Interval, again: Callable[[], Interval]) -> bool:
+        low = of.low if of.low is not None else again().low
+        return low is not None and low > line
+
+    whole, left = units.roc_auc(cells.positive, own), units.roc_auc(cells.positive, without)
+    lost = _lost(units.some(found), cells.positive[found], own[found], without[found])
     return Erased(
         logit=own,
         logit_alone=alone,
         logit_without=without,
-        whole=units.roc_auc(cells.positive, own),
+        whole=whole,
         alone=units.roc_auc(cells.positive, alone),
         without=left,
+        lost=lost,
         changed=float(((alone >= line) != (own >= line))[found].mean()) if index else float("nan"),
-        sure=low is not None and low > CHANCE,
+        sure=(
+            above(CHANCE, left, lambda: by_cell.roc_auc(cells.positive, without)),
+            above(CHANCE, whole, lambda: by_cell.roc_auc(cells.positive, own)),
+            above(0.0, lost, lambda: _lost(by_cell.some(found), cells.positive[found], own[found], without[found])),
+        ),
     )
+
+
+def _lost(units: Units, positive: np.ndarray, own: np.ndarray, without: np.ndarray) -> Interval:
+    """ROC-AUC of the first less that of the second, in pairs."""
+    sides = [[Scored(logit, logit >= 0, np.full(len(logit), np.nan))] for logit in (own, without)]
+    if not len(positive) or positive.all() or not positive.any():
+        return Interval(None, reason="a class is missing")
+    drawn = {"unit": units.unit, "groups": units.groups, "resamples": units.resamples, "seed": units.seed}
+    return compare(positive, sides[0], sides[1], ["roc_auc"], **drawn)["roc_auc"].difference

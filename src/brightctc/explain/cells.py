@@ -43,6 +43,14 @@ class Explained:
         """int (n,): 1 where the cell was called positive, −1 where not: the direction that its call speaks for."""
         return np.where(self.called, 1, -1)
 
+    @property
+    def plain(self) -> np.ndarray:
+        """bool (n,): the logit has the sign of the call.
+
+        Between 0 and the threshold it has not, and no place could be said to speak for the call.
+        """
+        return (self.outputs.logit >= 0) == self.called
+
     def outline(self, index: int) -> np.ndarray:
         """bool (size, size): the cell's outline in the network's input."""
         cell = self.seen[index].outline.cell

@@ -36,7 +36,13 @@ class Curves:
     @property
     def faithful(self) -> bool:
         """Both better than a random order, beyond chance?"""
-        return all((gain.low or 0.0) > 0 for gain in (self.deletion_gain, self.insertion_gain))
+        return not self.failed
+
+    @property
+    def failed(self) -> str:
+        """By which of the two it is not shown to be better; empty: by none."""
+        gains = {"deletion": self.deletion_gain, "insertion": self.insertion_gain}
+        return " and ".join(name for name, gain in gains.items() if (gain.low or 0.0) <= 0)
 
 
 def curves(

@@ -33,7 +33,8 @@ ONE_OF_SEVERAL = "gradients are those of the first of the bundle's networks; all
 class Explanation:
     """Of n explained cells, m of which were attributed.
 
-    inside: float64 (n,), share of the activation map that speaks for the call and lies in the outline; NaN without.
+    inside: float64 (n,), share of the activation map that speaks for the call and lies in the outline; NaN without an
+    outline, and where the logit has not the sign of the call (`cells.plain`). Such cells are not attributed.
     area: float64 (n,), share of the input that the outline takes.
     attributed: int (m,), places among the cells. attributions: name → float (m, size, size), positive where a place
     speaks for the cell's call. curves: of these, and of a random order. likeness: name → rank correlation with maps of
@@ -67,7 +68,10 @@ def explanation_of(
     """All of it. most: cells that are attributed."""
     outlines = [cells.outline(index) for index in range(len(cells.seen))]
     towards = [cells.side[index] * cells.activation(index) for index in range(len(cells.seen))]
-    inside = [share_inside(*pair) if pair[1].any() else np.nan for pair in zip(towards, outlines, strict=True)]
+    inside = [
+        share_inside(map_, outline) if outline.any() and plain else np.nan
+        for map_, outline, plain in zip(towards, outlines, cells.plain, strict=True)
+    ]
     without = erased(cells, scorer, units, seed, progress)
     attributed = _attributed(cells, most, seed)
     attributions, likeness, warnings = _attributions(cells, towards, attributed, seed, progress)
@@ -97,14 +101,24 @@ def explanation_of(
         predicted=_predicted(cells, morphology, units),
         differences=_differences(cohort, morphology, units),
         maps=maps,
-        warnings=(*warnings, *([] if maps or len(cells.seen) < mapping.FEWEST else [WITHOUT_UMAP])),
+        warnings=(
+            *_learned(cells),
+            *warnings,
+            *([] if maps or len(cells.seen) < mapping.FEWEST else [WITHOUT_UMAP]),
+        ),
     )
+
+
+def _learned(cells: Explained) -> list[str]:
+    if "part" not in cells.rows.columns or not (cells.rows["part"] == "train").any():
+        return []
+    return ["these are training cells: the network has learned their labels, so all of this flatters it; --part test"]
 
 
 def _attributed(cells: Explained, most: int, seed: int) -> np.ndarray:
     """Outlined cells, by chance, called and not called alike as far as there are."""
     rng = np.random.default_rng(seed)
-    found = np.array([each.outline.found for each in cells.seen], dtype=bool)
+    found = np.array([each.outline.found for each in cells.seen], dtype=bool) & cells.plain
     sides = [rng.permutation(np.flatnonzero(found & (cells.called == side))) for side in (True, False)]
     few = min(len(sides[0]), len(sides[1]), most // 2)
     counts = [min(len(side), max(few, most - min(len(other), most - few))) for side, other in (sides, sides[::-1])]

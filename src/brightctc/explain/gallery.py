@@ -15,6 +15,7 @@ from brightctc.measure import OutlinedCrop
 MOST, SHOWN = 8, 3  # cells; neighbours of each
 _SIDE = 0.92  # inches
 _SMOOTH = 48
+_LONGEST_NAME = 18
 _FOR_AGAINST = LinearSegmentedColormap.from_list("for and against", [LINE, "#F4F4F4", POSITIVE])
 
 
@@ -23,11 +24,19 @@ def draw_cells(found: Explanation, cohort: Cohort) -> Figure:
     chosen = _chosen(found)
     maps = list(found.attributions)
     near = 0 if found.neighbours is None else SHOWN
-    heads = ["crop", *maps, "cell alone", "cell erased", *(f"nearest {number + 1}" for number in range(near))]
+    heads = [
+        "crop",
+        *maps,
+        "cell alone",
+        "cell erased",
+        *(f"training cell\nnearest {number + 1}" for number in range(near)),
+    ]
     figure = Figure(figsize=(_SIDE * len(heads) + 0.9, (_SIDE + 0.2) * len(chosen) + 0.2), layout="constrained")
     panels = figure.subplots(len(chosen), len(heads), squeeze=False)
     for axes, head in zip(panels[0], heads, strict=True):
-        axes.set_title(head.replace("integrated gradients", "integrated\ngradients"), fontsize=7)
+        failed = head in found.curves and not found.curves[head].faithful
+        words = head.replace("integrated gradients", "integrated\ngradients")
+        axes.set_title(f"{words}\nnot to be read" if failed else words, fontsize=7, color=MUTED if failed else "black")
     for line, at in zip(panels, chosen, strict=True):
         _row(line, found, cohort, at)
     return figure
@@ -55,7 +64,7 @@ def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
     _crop(first, seen.background.departure, reach)
     first.contour(seen.outline.cell.astype(float), [0.5], colors=[POSITIVE], linewidths=0.7)
     first.set_ylabel(f"{truth}\ncalled {call}", fontsize=6.5)
-    _score(first, cells.bundle.score(cells.outputs.logit[index]))
+    _score(first, cells.bundle.score(cells.outputs.logit[index]), str(cells.rows["cell_id"][index]))
     for values in found.attributions.values():
         _overlay(next(axes), seen.background.departure, reach, values[at])
     for erase, logit in ((without_surroundings, found.erased.logit_alone), (without_cell, found.erased.logit_without)):
@@ -89,5 +98,6 @@ def _overlay(axes: Axes, departure: np.ndarray, reach: float, values: np.ndarray
     axes.imshow(values, cmap=_FOR_AGAINST, vmin=-most, vmax=most, alpha=shade, extent=place, interpolation="bilinear")
 
 
-def _score(axes: Axes, score: np.ndarray) -> None:
-    axes.set_xlabel(f"score {float(score):.3f}", fontsize=6, labelpad=1)
+def _score(axes: Axes, score: np.ndarray, name: str = "") -> None:
+    short = name if len(name) <= _LONGEST_NAME else f"…{name[-_LONGEST_NAME:]}"
+    axes.set_xlabel(f"score {float(score):.3f}" + (f"\n{short}" if name else ""), fontsize=6, labelpad=1)

@@ -22,8 +22,9 @@ class Neighbours:
     """The nearest training cells of n cells.
 
     rows: labelled training cells that could be read. embedding: float32 (t, d), of these. nearest: int (n, k), places
-    among them, nearest first. distance: float64 (n, k), 1 − cosine of the angle between embeddings, from 0 to 2.
-    agreeing: mean share of neighbours that have the cell's own label.
+    among them, nearest first, never of the cell's own donor (sample, where that is unknown). distance: float64 (n, k),
+    1 − cosine of the angle between embeddings, from 0 to 2. agreeing: per class, positive first, the mean share of
+    neighbours that have the cell's own label; NaN where a class is missing.
     """
 
     rows: pl.DataFrame
@@ -31,7 +32,13 @@ class Neighbours:
     embedding: np.ndarray
     nearest: np.ndarray
     distance: np.ndarray
-    agreeing: float
+    agreeing: tuple[float, float]
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Of the training cells, the share of each class: what agreement would be by chance."""
+        positive = float(self.positive.mean())
+        return positive, 1 - positive
 
     def table(self, cell_ids: Sequence[str]) -> pl.DataFrame:
         """A row a neighbour: cell_id, order (from 1), neighbour, label, distance."""
@@ -68,18 +75,32 @@ def neighbours(cells: Explained, cohort: Cohort, progress: Progress | None) -> N
     rows, learned = rows.filter(pl.Series(kept)), found[kept]
     if rows.is_empty():
         return None
-    apart = 1 - _directions(cells.outputs.embedding) @ _directions(learned).T
-    nearest = np.argsort(apart, axis=1, kind="stable")[:, :NEAREST]
+    apart = np.maximum(1 - _directions(cells.outputs.embedding) @ _directions(learned).T, 0.0)
+    strange = np.where(_owners(cells.rows)[:, None] == _owners(rows)[None, :], np.inf, apart)
+    others = int(np.isfinite(strange).sum(axis=1).min())
+    if not others:
+        return None
+    nearest = np.argsort(strange, axis=1, kind="stable")[:, : min(NEAREST, others)]
     positive = cohort.positive(rows).to_numpy()
-    agreeing = positive[nearest] == cells.positive[:, None]
+    agreeing = (positive[nearest] == cells.positive[:, None]).mean(axis=1)
     return Neighbours(
         rows=rows,
         positive=positive,
         embedding=learned,
         nearest=nearest,
         distance=np.take_along_axis(apart, nearest, axis=1),
-        agreeing=float(agreeing.mean()) if agreeing.size else float("nan"),
+        agreeing=(_mean(agreeing[cells.positive]), _mean(agreeing[~cells.positive])),
     )
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _owners(rows: pl.DataFrame) -> np.ndarray:
+    """Per cell its donor, else its sample, else itself: object (n,)."""
+    known = [name for name in ("donor_id", "sample_id", "cell_id") if name in rows.columns]
+    return rows.select(pl.coalesce(pl.col(known).cast(pl.String))).to_series().to_numpy()
 
 
 def _embeddings(bundle: Bundle, cohort: Cohort, rows: pl.DataFrame, progress: Progress | None) -> np.ndarray:

@@ -30,7 +30,7 @@ def _background(axes: Axes, found: Explanation) -> None:
     rows = {"as it is": found.erased.whole, "cell alone": found.erased.alone, "cell erased": found.erased.without}
     axes.axvline(0.5, color=MUTED, lw=0.8, ls=(0, (4, 3)))
     for height, (name, interval) in enumerate(reversed(rows.items())):
-        alarm = name == "cell erased" and found.erased.reads_background
+        alarm = name == "cell erased" and found.erased.verdict == "background"
         _dot(axes, height, interval, ALARM if alarm else LINE, "{:.2f}")
     axes.set(
         yticks=range(len(rows)), yticklabels=list(reversed(rows)), xlim=(0, 1.02), ylim=(-0.6, 2.7), xlabel="ROC-AUC"
@@ -50,21 +50,30 @@ def _inside(axes: Axes, found: Explanation) -> None:
     area = found.area[found.outlined]
     if area.size:
         axes.axvline(float(area.mean()), color=MUTED, lw=1, ls=(0, (4, 3)), label="area of the outline")
-    axes.set(xlabel="share of the activation map", ylabel="share of cells", xlim=(0, 1))
+    known = found.inside[np.isfinite(found.inside)]
+    most = max([*known.tolist(), float(area.mean()) if area.size else 0.0, 0.2])
+    axes.set(xlabel="share of the activation map inside", ylabel="share of cells", xlim=(0, min(1.0, 1.1 * most)))
     axes.legend(loc="upper right", fontsize=6.5, handlelength=1)
 
 
 def _predicted(axes: Axes, found: Explanation) -> None:
-    axes.set_title("What predicts it?")
+    axes.set_title("What predicts the score?")
     if not found.predicted:
         _empty(axes, "too few cells")
         return
     rows = list(reversed(found.predicted))
     for height, row in enumerate(rows):
-        _dot(axes, height, row.share, ALARM if "border" in row.name else LINE, "{:.0%}")
+        _share(axes, height, row.share, ALARM if "border" in row.name else LINE)
     axes.axvline(0, color=MUTED, lw=0.8)
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=6.5)
-    axes.set(xlabel="share of the logit's variance", xlim=(-0.25, 1.15))
+    axes.set(xlabel="share of the logit's variance", xlim=(-0.04, 1.15))
+
+
+def _share(axes: Axes, height: int, share: Interval, color: str) -> None:
+    """A share below 0 predicts worse than the mean of all cells does: nothing is predicted."""
+    ends = [None if end is None else max(end, 0.0) for end in (share.value, share.low, share.high)]
+    words = "none" if share.value is not None and share.value <= 0 else "{:.0%}"
+    _dot(axes, height, Interval(*ends, reason=share.reason), color, words)
 
 
 def _deletion(axes: Axes, found: Explanation) -> None:
@@ -98,7 +107,7 @@ def _curves(axes: Axes, found: Explanation, kind: str) -> None:
 def _likeness(axes: Axes, found: Explanation) -> None:
     axes.set_title("Random weights")
     if not found.likeness:
-        _empty(axes, "needs torch and captum")
+        _empty(axes, "needs torch and captum" if len(found.attributed) else "no cells attributed")
         return
     for height, (name, values) in enumerate(found.likeness.items()):
         known = values[np.isfinite(values)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -24,27 +25,47 @@ _HEAD, _FOOT = 0.75, 0.42  # inches above and below the panels
 
 def draw(found: Explanation, cohort: Cohort, claim: Claim, folder: Path) -> None:
     """Write figure.png, cells.png, features.png and maps.png into `folder`, those that there is something for."""
-    parts: dict[str, tuple[str, bool, Callable[[], Figure]]] = {
-        "figure": ("What the network looks at", True, lambda: draw_overview(found)),
+    explained, described = _explained(found, claim), _described(found)
+    parts: dict[str, tuple[str, str, bool, Callable[[], Figure]]] = {
+        "figure": ("What the network looks at", explained, True, lambda: draw_overview(found)),
         "cells": (
             "Cells, and what speaks for their call",
+            f"orange speaks for the call, blue against it; {explained}",
             bool(len(found.attributed)),
             lambda: draw_cells(found, cohort),
         ),
-        "features": ("What differs", bool(found.differences), lambda: draw_features(found)),
-        "maps": ("Which cells are alike", bool(found.maps), lambda: draw_maps(found)),
+        "features": ("What differs", described, bool(found.differences), lambda: draw_features(found)),
+        "maps": ("Which cells are alike (UMAP)", explained, bool(found.maps), lambda: draw_maps(found)),
     }
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a class name in a script that the font lacks
-        for name, (title, wanted, make) in parts.items():
+        for name, (title, told, wanted, make) in parts.items():
             if wanted:
                 figure = make()
-                _frame(figure, title, found, claim)
+                _frame(figure, title, told, claim)
                 FigureCanvasAgg(figure)
                 figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
 
 
-def _frame(figure: Figure, title: str, found: Explanation, claim: Claim) -> None:
+def _explained(found: Explanation, claim: Claim) -> str:
+    """Whose cells a picture is of: those that were explained."""
+    return f"{claim.part} part: {_counts(found, found.cells.positive)}; bundle: {found.cells.bundle.about.name}"
+
+
+def _described(found: Explanation) -> str:
+    """Whose cells a picture is of: all labelled ones that are not sealed."""
+    rows, classes = found.morphology.rows, found.cells.bundle.classes
+    named = rows.filter(rows["label"].is_in([classes.positive, classes.negative]))
+    parts = ", ".join(named["part"].unique(maintain_order=True).to_list()) if "part" in named.columns else "all"
+    return f"labelled cells of {parts}: {_counts(found, (named['label'] == classes.positive).to_numpy())}"
+
+
+def _counts(found: Explanation, positive: np.ndarray) -> str:
+    classes, positives = found.cells.bundle.classes, int(positive.sum())
+    return f"{positives} {classes.positive}, {len(positive) - positives} {classes.negative}"
+
+
+def _frame(figure: Figure, title: str, told: str, claim: Claim) -> None:
     """A heading above the panels, and what the picture is not for below them."""
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + _HEAD + _FOOT)
@@ -52,12 +73,6 @@ def _frame(figure: Figure, title: str, found: Explanation, claim: Claim) -> None
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.set(rect=(0, _FOOT / whole, 1, height / whole))  # type: ignore[call-arg]
-    positives = int(found.cells.positive.sum())
-    classes = found.cells.bundle.classes
-    told = (
-        f"{claim.part} part: {positives} {classes.positive}, {len(found.cells.seen) - positives} {classes.negative}; "
-        f"{found.cells.bundle.about.name}"
-    )
     figure.text(0.12 / width, 1 - 0.3 / whole, title, fontsize=12, fontweight="bold")
     figure.text(0.12 / width, 1 - 0.52 / whole, told, fontsize=8, color=MUTED)
     if claim.stamps:

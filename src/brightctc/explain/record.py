@@ -9,9 +9,10 @@ import polars as pl
 
 from brightctc.bundle import Bundle, Shown
 from brightctc.cohort import Cohort
+from brightctc.errors import plural
 from brightctc.evaluate.claim import Claim
 from brightctc.explain.faithful import STEPS
-from brightctc.explain.finding import Explanation
+from brightctc.explain.finding import ACTIVATION, Explanation
 from brightctc.explain.predicting import ALL, BORDER, SIZE
 from brightctc.metrics import Interval
 
@@ -37,14 +38,18 @@ def record_of(found: Explanation, claim: Claim, bundle: Bundle, unread: int) -> 
             "negative": len(cells.seen) - positives,
             "unread": unread,
             "without_outline": int((~found.outlined).sum()),
+            "between_zero_and_threshold": int((~cells.plain).sum()),
+            "described": found.morphology.rows.height,
             "attributed": len(found.attributed),
         },
         "sentences": list(sentences(found, bundle)),
         "background": {
-            "reads_background": erased.reads_background,
+            "verdict": erased.verdict,
             "roc_auc": erased.whole.as_dict(),
             "roc_auc_cell_alone": erased.alone.as_dict(),
             "roc_auc_without_cell": erased.without.as_dict(),
+            "roc_auc_lost": erased.lost.as_dict(),
+            "kept_without_cell": erased.kept,
             "calls_changed_cell_alone": _number(erased.changed),
         },
         "attribution": {
@@ -52,12 +57,19 @@ def record_of(found: Explanation, claim: Claim, bundle: Bundle, unread: int) -> 
             "outline_share_of_input": _number(_mean(found.area[found.outlined])),
             "methods": {name: _method(found, name) for name in found.attributions},
         },
-        "neighbours": None if found.neighbours is None else {"same_label": _number(found.neighbours.agreeing)},
+        "neighbours": _neighbours(found),
         "score_predicted_by": [
             {"features": each.name, "count": each.features, "share_of_variance": each.share.as_dict()}
             for each in found.predicted
         ],
     }
+
+
+def _neighbours(found: Explanation) -> dict[str, Any] | None:
+    if found.neighbours is None:
+        return None
+    sides = zip(("positive", "negative"), found.neighbours.agreeing, found.neighbours.shares, strict=True)
+    return {name: {"same_label": _number(own), "of_training_cells": share} for name, own, share in sides}
 
 
 def _method(found: Explanation, name: str) -> dict[str, Any]:
@@ -89,42 +101,72 @@ def shown_in(found: Explanation, cohort: Cohort, bundle: Bundle) -> dict[str, An
 def sentences(found: Explanation, bundle: Bundle) -> Iterator[str]:
     """What it comes to, in words."""
     yield _background(found, bundle)
-    if len(found.attributed):
-        inside, area = _mean(found.inside), _mean(found.area[found.outlined])
-        yield (
-            f"{inside:.0%} of the activation map that speaks for the call lies inside the cell's outline, which takes "
-            f"{area:.0%} of the crop"
-        )
-        good = [name for name in found.attributions if found.curves[name].faithful]
-        bad = [name for name in found.attributions if name not in good]
-        if good:
-            yield f"better than a random order, by deletion and by insertion: {', '.join(good)}"
-        if bad:
-            yield f"not better than a random order, and not to be read as an explanation: {', '.join(bad)}"
+    yield from _maps(found)
     if found.neighbours is not None:
-        yield f"{found.neighbours.agreeing:.0%} of the nearest training cells have the cell's own label"
-    shares = {each.name: each.share.value for each in found.predicted}
+        classes = (bundle.classes.positive, bundle.classes.negative)
+        told = [
+            f"{own:.0%} for {name} cells ({share:.0%} of all training cells are {name})"
+            for name, own, share in zip(classes, found.neighbours.agreeing, found.neighbours.shares, strict=True)
+            if math.isfinite(own)
+        ]
+        yield f"Of the nearest training cells of others, those with the cell's own label are {', '.join(told)}."
+    shares = {each.name: each for each in found.predicted}
     if shares:
         yield (
-            f"of the logit's variance, size alone predicts {_percent(shares[SIZE])}, all features of "
-            f"`brightctc measure` {_percent(shares[ALL])}, the border's pixels {_percent(shares[BORDER])}"
+            f"Of the logit's variance, size alone predicts {_percent(shares[SIZE].share.value)}, all "
+            f"{shares[ALL].features} features of bright field {_percent(shares[ALL].share.value)}, the border's pixels "
+            f"{_percent(shares[BORDER].share.value)}."
         )
     yield from _differing(found)
 
 
 def _background(found: Explanation, bundle: Bundle) -> str:
     classes, erased = bundle.classes, found.erased
-    reads = erased.reads_background
-    if reads is None:
-        return "whether the network looks at the background can't be told: a class is missing, or no cell was outlined"
+    if erased.without.value is None:
+        return "Whether the network looks at the background can't be told: a class is missing, or no cell was outlined."
     told = f"with the cell erased, ROC-AUC is {_shown(erased.without)}; as it is {_shown(erased.whole)}"
-    if reads:
-        return (
-            f"THE NETWORK READS THE BACKGROUND: {told}. What is left without the cell still tells {classes.positive} "
-            f"from {classes.negative}, so scores may be of how cells were imaged, not of what they are; see brightctc "
-            "check, and image both classes alike"
+    match erased.verdict:
+        case "background":
+            return (
+                f"THE NETWORK READS THE BACKGROUND: {told}. What is left without the cell still tells "
+                f"{classes.positive} from {classes.negative}, so scores may be of how cells were imaged, not of what "
+                "they are. See brightctc check, and image both classes alike."
+            )
+        case "partly":
+            return (
+                f"Part of the score is left without the cell ({_percent(erased.kept)} of what it has above chance): "
+                f"{told}. It may be light that the cell throws around it, or the background: look at the column “cell "
+                "erased” of cells.png, and at what brightctc check says of the border."
+            )
+        case "cell":
+            return f"The network looks at the cell: {told}; with the cell alone {_shown(erased.alone)}."
+    return (
+        f"Undecided whether the network looks at the cell: {told}. These cells are too few, or scored too badly, to "
+        "tell; explain more cells."
+    )
+
+
+def _maps(found: Explanation) -> Iterator[str]:
+    if not len(found.attributed):
+        return
+    good = [name for name in found.attributions if found.curves[name].faithful]
+    bad = [f"{name} ({found.curves[name].failed})" for name in found.attributions if name not in good]
+    if good:
+        yield f"Maps that are better than a random order, by deletion and by insertion: {', '.join(good)}."
+    if bad:
+        yield f"Maps not shown to be better than a random order, not to be read as explanations: {', '.join(bad)}."
+    if ACTIVATION in good:
+        inside, area = _mean(found.inside), _mean(found.area[found.outlined])
+        yield (
+            f"{inside:.0%} of the activation map that speaks for the call lies inside the cell's outline, which takes "
+            f"{area:.0%} of the crop."
         )
-    return f"the network looks at the cell: {told}; with the cell alone {_shown(erased.alone)}"
+    between = int((~found.cells.plain).sum())
+    if between:
+        yield (
+            f"{plural(between, 'cell')} whose logit lies between 0 and the threshold have no map: no place speaks for "
+            "their call."
+        )
 
 
 def _differing(found: Explanation) -> Iterator[str]:
@@ -134,11 +176,11 @@ def _differing(found: Explanation) -> Iterator[str]:
         tested = sum(row.p_holm is not None for row in rows)
         largest = ", ".join(f"{row.feature} (δ {row.delta.value or 0.0:+.2f})" for row in rows[:MOST_SAID])
         after = (
-            f"{len(sure)} of {tested} features differ after Holm's correction"
+            f"{len(sure)} of {tested} features are shown to differ, after Holm's correction"
             if tested
             else "too few donors for a test"
         )
-        yield f"{kinds}: most apart in {largest}; {after}"
+        yield f"{kinds}, largest differences: {largest}; {after}."
 
 
 def cells_table(found: Explanation, rows: pl.DataFrame, error: list[str | None]) -> pl.DataFrame:

@@ -53,7 +53,7 @@ def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
     return Explained(
         sentences=tuple(record["sentences"]),
         stamps=tuple(record["stamps"]),
-        alarm=bool(record["background"]["reads_background"]),
+        alarm=record["background"]["verdict"] == "background",
         part=record["part"],
         cells=record["n"]["cells"],
         pictures=tuple(Picture(words, _data(path)) for path, words in shown if path.is_file()),
