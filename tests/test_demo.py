@@ -43,11 +43,12 @@ def test_it_replaces_a_demo_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "PROGRAM", ["true"])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("mine")
-    with pytest.raises(UserError, match="already exists"):
-        run(tmp_path / "mine")
-    with pytest.raises(UserError, match="something else"):
-        run(tmp_path / "mine", "--overwrite")
+    for words in ([], ["--overwrite"]):
+        with pytest.raises(UserError, match="something else"):
+            run(tmp_path / "mine", *words)
     (tmp_path / "old" / "export").mkdir(parents=True)
     (tmp_path / "old" / "export" / "truth.csv").write_text("")
+    with pytest.raises(UserError, match="already exists"):
+        run(tmp_path / "old")
     run(tmp_path / "old", "--overwrite")
     assert not list((tmp_path / "old").iterdir())

@@ -198,9 +198,9 @@ def test_one_donor_of_a_class_is_too_few_and_told_before_anything_is_written(poo
     cells = pl.read_csv(table, infer_schema_length=None)
     lone = (pl.col("label") == "CTC") & (pl.col("donor_id").is_in(["D01", "D02", "D03", "D04", "D05", "D06", "D07"]))
     cells.with_columns(label=pl.when(lone).then(None).otherwise("label")).write_csv(table)
-    with pytest.raises(UserError, match="2 folds need donors") as caught:
+    with pytest.raises(UserError, match="teachers need two donors") as caught:
         train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil"])
-    assert caught.value.where == "dapi.teachers=2"
+    assert caught.value.where == "dapi.teachers"
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 
@@ -211,3 +211,23 @@ def test_without_any_dapi_teachers_see_nothing(pooled: Path, tmp_path: Path) -> 
         train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil"])
     assert isinstance(Recipe().dapi.way, str)
     assert train(pooled, tmp_path / "bf", settings=[*TINY, "dapi.way=pseudo_labels"]).bundle.hash
+
+
+def test_a_cohort_that_has_no_dapi_at_all_says_so(pooled: Path, tmp_path: Path) -> None:
+    table = pooled / "cells.csv"
+    pl.read_csv(table, infer_schema_length=None).drop("dapi").write_csv(table)
+    with pytest.raises(UserError, match="nothing for teachers to see") as caught:
+        train(pooled, tmp_path / "run", recipe="accurate", settings=TINY)
+    assert "--recipe default" in (caught.value.fix or "")
+
+
+def test_the_bundle_tells_what_taught_it(pooled: Path, tmp_path: Path) -> None:
+    table = pooled / "cells.csv"
+    cells = pl.read_csv(table, infer_schema_length=None)
+    bare = pl.col("donor_id").is_in(["D01", "D02"])
+    cells.with_columns(dapi=pl.when(bare).then(None).otherwise("dapi")).write_csv(table)
+    bundle = train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil", "dapi.teachers=2"]).bundle
+    told = "\n".join(bundle.about.provenance.assumptions)
+    assert "teachers that saw DAPI of" in told
+    assert "cells without a label taught the network" in told
+    assert any("have no DAPI: no teacher learned from them" in words for words in bundle.about.provenance.warnings)

@@ -64,7 +64,7 @@ def test_teachers_are_as_many_as_donors_allow(donors: int, count: int) -> None:
 
 
 def test_no_teacher_learns_from_one_donor() -> None:
-    with pytest.raises(UserError, match="2 folds need donors"):
+    with pytest.raises(UserError, match="teachers need two donors"):
         at_most_folds_of(["D0"] * 6, np.arange(6) % 2 == 0, 5, 0, "dapi.teachers")
 
 

@@ -143,15 +143,13 @@ def refuse_existing(target: Path, overwrite: bool) -> None:
     raise UserError("this already exists", target, "choose another path, or say --overwrite to replace it")
 
 
-def refuse_other_things(folder: Path, holds: str, overwrite: bool) -> None:
-    """Raise UserError where --overwrite would replace a folder that is not of the kind that `holds` shows.
+def refuse_other_things(folder: Path, holds: str) -> None:
+    """Raise UserError for a folder that is not of the kind that `holds` shows, and not empty: it is never replaced.
 
     holds: a file, relative to the folder, that every folder of this kind has.
     """
-    if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / holds).is_file():
-        raise UserError(
-            f"this folder holds something else: there is no {holds} in it", folder, "give a new folder, or remove it"
-        )
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / holds).is_file():
+        raise UserError(f"this folder holds something else: there is no {holds} in it", folder, "give a new folder")
 
 
 def _parsed(path: Path, parse: Any, kind: str, format_version: int | None) -> Any:

@@ -59,7 +59,8 @@ class Bundle:
         if not (folder / ABOUT).is_file():
             inside = folder / "bundle"
             fix = f"give {inside}" if (inside / ABOUT).is_file() else "give a RUN/bundle folder made by: train"
-            raise UserError("there is no bundle here: bundle.json is missing", folder, fix)
+            what = "there is no bundle here: bundle.json is missing" if folder.is_dir() else "there is no such folder"
+            raise UserError(what, folder, fix)
         withdrawn = (folder / WITHDRAWN).exists()
         if withdrawn and not allow_withdrawn:
             raise UserError(_WITHDRAWN_WORDS, folder, "train again without this donor")

@@ -72,7 +72,7 @@ def command(
     from brightctc import files
 
     printer, start = Printer(), time.monotonic()
-    files.refuse_other_things(out, "export/truth.csv", overwrite)
+    files.refuse_other_things(out, "export/truth.csv")
     with files.new_folder(out, overwrite=overwrite):
         printer.say(f"everything goes into {out}")
     for number, (meaning, words) in enumerate(STEPS, start=1):

@@ -12,7 +12,12 @@ def command(
     bundle: Annotated[Path, typer.Argument(help="The bundle folder, such as RUN/bundle.")],
     cohort: Annotated[Path, typer.Argument(help="The cohort folder, split.")],
     out: Annotated[Path, typer.Argument(help="Folder for explain.json, cells.csv, features.csv and pictures.")],
-    part: Annotated[str, typer.Option(help="The part whose labelled cells are explained; never sealed.")] = "test",
+    part: Annotated[
+        str,
+        typer.Option(
+            help="The part whose labelled cells are explained: test, validation, train or pool; never sealed."
+        ),
+    ] = "test",
     cells: Annotated[int, typer.Option(min=2, help="Explain at most so many, both classes alike.")] = 500,
     attributed: Annotated[
         int, typer.Option(min=0, help="Of these, compute attributions of so many, and check them; seconds each.")

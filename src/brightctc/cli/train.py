@@ -13,7 +13,7 @@ def command(
     cohort: Annotated[Path, typer.Argument(help="The cohort folder, checked and split.")],
     run: Annotated[Path, typer.Argument(help="Folder for the run; RUN/bundle will be the model.")],
     recipe: Annotated[
-        str, typer.Option(help="A built-in recipe (default, paper) or a YAML file.", show_default=True)
+        str, typer.Option(help="A built-in recipe (default, accurate, paper) or a YAML file.", show_default=True)
     ] = "default",
     settings: Annotated[
         list[str] | None,

@@ -125,8 +125,8 @@ class _Told:
 
 def _refuse(held: Cohort, packed: Path, overwrite: bool, own: list[str]) -> None:
     """Raise UserError for a place that may not be written, or columns that a shard has for itself."""
+    files.refuse_other_things(packed, SHARDS)
     files.refuse_existing(packed, overwrite)
-    files.refuse_other_things(packed, SHARDS, overwrite)
     if packed.resolve() in held.root.resolve().parents:
         raise UserError("the cohort lies in the folder that would be replaced", packed, "choose another folder")
     taken = [name for name in own if name in held.cells.columns]

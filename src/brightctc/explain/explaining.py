@@ -57,8 +57,8 @@ def explain(
     for a bundle that takes DAPI, for sealed cells, and as `evaluate` does.
     """
     out = Path(out)
+    files.refuse_other_things(out, "explain.json")
     files.refuse_existing(out, overwrite)
-    files.refuse_other_things(out, "explain.json", overwrite)
     if part == "sealed":
         raise UserError("sealed cells are for one measurement at the end, not for looking at", "--part", "use test")
     read, of = Bundle.read(bundle).at("float32"), Cohort.read(cohort)

@@ -45,4 +45,12 @@ def at_most_folds_of(
             return folds_of(groups, positive, fewer, seed, setting)
         except UserError:
             continue
-    return folds_of(groups, positive, 2, seed, setting)
+    try:
+        return folds_of(groups, positive, 2, seed, setting)
+    except UserError as error:
+        raise UserError(
+            "teachers need two donors or more with cells of each class in the train part, so that each cell is taught "
+            "by one that has not met its donor",
+            setting,
+            "learn from cells of more donors, or train with --recipe default",
+        ) from error

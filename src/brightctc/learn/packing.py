@@ -32,9 +32,11 @@ from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
 from brightctc.metrics import fitted_calibration
-from brightctc.recipe import Recipe
+from brightctc.recipe import DapiDistil, Recipe
 
 MADE_CELLS = "trained on made cells: of no use for real ones"
+_STAINED = 0.9
+"""Share of the labelled cells with DAPI below which it is told: teachers learn from these alone."""
 PARITY_CELLS = 256
 """Validation cells on which both runtimes are compared, at most: torch needs long for thousands."""
 
@@ -99,7 +101,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
         validation=validation,
         contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
         recipe=recipe,
-        provenance=_provenance(cohort, cells, judged.cells, recipe, seed),
+        provenance=_provenance(cohort, cells, judged.cells, recipe, seed, met.rows["cell_id"].n_unique()),
         seen=Seen.of(
             train_cells=met.rows["cell_id"].unique(maintain_order=True),
             validation_cells=judged.cells.rows["cell_id"],
@@ -150,7 +152,10 @@ def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]
     return _Judged(cells, np.concatenate(logits))
 
 
-def _provenance(cohort: Cohort, cells: LabelledCells, judges: LabelledCells, recipe: Recipe, seed: int) -> Provenance:
+def _provenance(
+    cohort: Cohort, cells: LabelledCells, judges: LabelledCells, recipe: Recipe, seed: int, met: int
+) -> Provenance:
+    """met: cells that the networks have learned from, with a label and without."""
     found = cohort.about.provenance
     assert cohort.split is not None, "a part was read, so the cohort is split"
     return Provenance(
@@ -162,8 +167,12 @@ def _provenance(cohort: Cohort, cells: LabelledCells, judges: LabelledCells, rec
         pattern=found.get("pattern"),
         bright_field=found.get("bright_field"),
         dapi=found.get("dapi"),
-        assumptions=_assumptions(recipe),
-        warnings=(*cohort.split.warnings, *((MADE_CELLS,) if holds_made_cells(cells.rows) else ())),
+        assumptions=(*_assumptions(recipe), *_taught(cells, recipe, met)),
+        warnings=(
+            *cohort.split.warnings,
+            *((MADE_CELLS,) if holds_made_cells(cells.rows) else ()),
+            *_hardly_stained(cells, recipe),
+        ),
     )
 
 
@@ -182,6 +191,24 @@ def _assumptions(recipe: Recipe) -> tuple[str, ...]:
             "that they had not met"
         )
     return tuple(found)
+
+
+def _taught(cells: LabelledCells, recipe: Recipe, met: int) -> tuple[str, ...]:
+    """What labels were not alone in teaching."""
+    stained, learned = int(cells.has("dapi").sum()), cells.rows.height
+    found = []
+    if isinstance(recipe.dapi, DapiDistil):
+        found.append(f"teachers that saw DAPI of {stained} of {learned} labelled cells taught the network")
+    if met > learned:
+        found.append(f"{met - learned} cells without a label taught the network beside {learned} with one")
+    return tuple(found)
+
+
+def _hardly_stained(cells: LabelledCells, recipe: Recipe) -> tuple[str, ...]:
+    stained, learned = int(cells.has("dapi").sum()), cells.rows.height
+    if not isinstance(recipe.dapi, DapiDistil) or stained >= _STAINED * learned:
+        return ()
+    return (f"{learned - stained} of {learned} labelled training cells have no DAPI: no teacher learned from them",)
 
 
 def _counts(cells: LabelledCells) -> PartCounts:

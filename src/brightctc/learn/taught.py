@@ -59,7 +59,7 @@ class Taught(Way):
             raise UserError(
                 "no training cell has a DAPI image, so there is nothing for teachers to see",
                 f"dapi.way={self.settings.way}",
-                "import the cohort with --dapi, or train with --set dapi.way=none",
+                "import the cohort with --dapi, or train with --recipe default",
             )
         groups = [group for group, one in zip(cells.groups, able, strict=True) if one]
         self._folds(groups, cells.positive[able], cells.seed)

@@ -151,8 +151,8 @@ def _refuse_place(bundle: Path, new: Path, overwrite: bool) -> None:
     """Raise UserError where the new bundle would replace the old one, or something that is no bundle."""
     if bundle.resolve() in (new.resolve(), *new.resolve().parents):
         raise UserError("a bundle never changes: the new one can't take its place", new, "give another folder")
+    files.refuse_other_things(new, ABOUT)
     files.refuse_existing(new, overwrite)
-    files.refuse_other_things(new, ABOUT, overwrite)
 
 
 def _refuse_loss(made: list[Tested], bundle: Bundle) -> None:

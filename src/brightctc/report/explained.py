@@ -43,7 +43,7 @@ class Explained:
 def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
     """What `explain` wrote of one of these bundles. Raises UserError where it is of another, or nothing is there."""
     path = Path(folder) / "explain.json"
-    again = typed("explain", bundles[0].folder, "COHORT", folder)
+    again = typed("explain", bundles[0].folder, "COHORT", "EXPLAINED")
     if not path.is_file():
         raise UserError("there is no explanation", folder, f"write one: {again}")
     record = files.read_json(path, format_version=VERSION)

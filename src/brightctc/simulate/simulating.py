@@ -73,7 +73,7 @@ def simulate(
     settings, out = settings or Settings(), Path(out)
     if seed < 0:
         raise UserError("a seed is 0 or more", "--seed", "such as 0")
-    files.refuse_other_things(out, "truth.csv", overwrite)
+    files.refuse_other_things(out, "truth.csv")
     if picture is not None and Path(picture).suffix.lower() != ".png":
         raise UserError(f"a picture is a .png file, not {Path(picture).name!r}", "--picture", "such as cells.png")
     for target in filter(None, (out, masks, picture)):
