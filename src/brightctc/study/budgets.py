@@ -51,4 +51,4 @@ def training_cells(cohort: Cohort) -> tuple[int, int, int]:
     part = cohort.part("train")
     rows = part.filter(part["label"].is_in([cohort.classes.positive, cohort.classes.negative]))
     stained = rows.height - rows["dapi"].null_count() if "dapi" in rows.columns else 0
-    return rows.height, stained, part.height - rows.height + cohort.part("pool").height
+    return rows.height, stained, part.height - rows.height + int((cohort.cells["part"] == "pool").sum())
