@@ -278,7 +278,7 @@ def test_what_exists_is_not_replaced(option, tmp_path):
     (there / "precious.txt").write_text("mine")
     targets: dict[str, Path] = {"out": tmp_path / "new", option: there}
     out = targets.pop("out")
-    with pytest.raises(UserError, match="already exists|holds something else"):
+    with pytest.raises(UserError, match=r"already exists|holds something else"):
         simulate(out, settings=few(), **targets)
     assert (there / "precious.txt").read_text() == "mine"
 
