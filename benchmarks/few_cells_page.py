@@ -34,6 +34,8 @@ anything about real CTCs.**
 - Gains are paired: the same draws, the same tested cells. In brackets: 95 % intervals of 1,000 resamples of cells (made
   cells: of patients); for other cells and draws like these, not for other instruments.
 - Cells without a label: all others of the training donors and the pool, whose labels are not used.
+- How teachers learn was chosen on labels of pool cells (docs/decisions/0027), recipes on the test parts; nothing on the
+  sealed ones, which are scored once, when all rows are there. Rows and draws that are missing have not been trained yet.
 - Rows with … are the default recipe with one thing changed, in about the time of 600 steps: where a step costs more, or
   teachers or first steps come on top, fewer of them. Gains over bright field alone are at that time, too.
 """
@@ -117,7 +119,7 @@ def page(found: dict[tuple[str, str], list[Line]]) -> Iterator[str]:
         for key in tasks:
             yield from table(key, found[part, key])
     yield "![Average precision by row and task](few-cells.svg)\n"
-    yield f"{machine()}; two trainings at a time, one thread each. {versions()}. Made by `{command()}`.\n"
+    yield f"{machine()}; two trainings at a time, one thread each, some beside other work. {versions()}. Made by `{command()}`.\n"
     yield CITATION
 
 
