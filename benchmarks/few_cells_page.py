@@ -34,8 +34,8 @@ anything about real CTCs.**
 - Gains are paired: the same draws, the same tested cells. In brackets: 95 % intervals of 1,000 resamples of cells (made
   cells: of patients); for other cells and draws like these, not for other instruments.
 - Cells without a label: all others of the training donors and the pool, whose labels are not used.
-- How teachers learn was chosen on labels of pool cells (docs/decisions/0027), recipes on the test parts; nothing on the
-  sealed ones, which are scored once, when all rows are there. Rows and draws that are missing have not been trained yet.
+- How teachers learn was chosen on labels of pool cells (docs/decisions/0027), recipes on the test parts; nothing on
+  the sealed ones, which are scored once, when all rows are there. What is missing has not been trained yet.
 - Rows with … are the default recipe with one thing changed, in about the time of 600 steps: where a step costs more, or
   teachers or first steps come on top, fewer of them. Gains over bright field alone are at that time, too.
 """
@@ -119,7 +119,8 @@ def page(found: dict[tuple[str, str], list[Line]]) -> Iterator[str]:
         for key in tasks:
             yield from table(key, found[part, key])
     yield "![Average precision by row and task](few-cells.svg)\n"
-    yield f"{machine()}; two trainings at a time, one thread each, some beside other work. {versions()}. Made by `{command()}`.\n"
+    beside = "two trainings at a time, one thread each, some beside other work"
+    yield f"{machine()}; {beside}. {versions()}. Made by `{command()}`.\n"
     yield CITATION
 
 
@@ -150,15 +151,18 @@ def table(key: str, found: list[Line]) -> Iterator[str]:
 
 
 def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
-    """A panel a task: every draw a dot, their mean a bar."""
+    """A panel a task: every draw a dot, their mean a stroke."""
     shown = {key: found.get(("sealed", key)) or lines for (part, key), lines in found.items() if part == "test"}
-    figure, axes = plt.subplots(1, len(shown), figsize=(3.1 * len(shown), 5.2), sharey=True, squeeze=False)
-    order = list(reversed(ROWS))
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(3.1 * len(shown), 1.6 + 0.24 * len(ROWS)), sharey=True, squeeze=False
+    )
+    there = {line.name for lines in shown.values() for line in lines}
+    order = [name for name in reversed(ROWS) if name in there]
     for axis, (key, found_lines) in zip(axes[0], shown.items(), strict=True):
         for line in found_lines:
             y = order.index(line.name)
             colour = "#b5532a" if line.name == "accurate" else "#35618f" if ROWS[line.name].is_recipe else "#8a8a8a"
-            axis.barh(y, line.mean, color=colour, alpha=0.25, height=0.7)
+            axis.plot([line.mean] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.5)
             axis.scatter(
                 [result.average_precision for result in line.results], [y] * len(line.results), s=14, color=colour
             )
@@ -168,7 +172,7 @@ def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
         axis.tick_params(labelsize=8)
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(order)), [ROWS[name].words.replace("`", "") for name in order])
-    figure.supxlabel("average precision (bars: mean of the draws)", fontsize=9)
+    figure.supxlabel("average precision (strokes: mean of the draws)", fontsize=9)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
