@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from brightctc import files
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import Progress
-from brightctc.evaluate.claim import UNITS, claim_of
+from brightctc.evaluate.claim import claim_of, groups
 from brightctc.explain.cells import chosen, read_cells
 from brightctc.explain.finding import Explanation, explanation_of
 from brightctc.explain.pictures import draw
@@ -68,8 +66,7 @@ def explain(
     explained, error = read_cells(read, of, rows, scorer, progress)
     if not explained.seen:
         raise UserError("no cell of the part can be read", of.root, "brightctc check COHORT lists what is wrong")
-    groups = pl.coalesce(claim.by, "cell_id")
-    units = Units(UNITS[claim.by], explained.rows.select(groups).to_series().to_list(), resamples, seed)
+    units = Units(claim.unit, groups(explained.rows, claim.by), resamples, seed)
     found = explanation_of(explained, of, scorer, units, attributed, seed, progress)
     warnings = tuple(dict.fromkeys((*warnings, *claim.warnings, *found.warnings, *read.warnings)))
     record = record_of(found, claim, read, sum(words is not None for words in error)) | {

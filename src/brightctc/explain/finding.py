@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
-import polars as pl
 
 from brightctc.bundle.runtime import Scorer
 from brightctc.cohort import Cohort
 from brightctc.evaluate.cells import Progress
+from brightctc.evaluate.claim import groups
 from brightctc.explain import mapping
 from brightctc.explain.background import Erased, erased
 from brightctc.explain.cells import Explained
@@ -145,8 +145,8 @@ def _attributions(
 
 def _predicted(cells: Explained, morphology: Morphology, units: Units) -> list[Predicted]:
     ids = cells.rows["cell_id"].to_list()
-    groups = [group for group in dict.fromkeys(morphology.groups.values()) if group != OF_STAIN]
-    tables = {group: morphology.of(ids, group) for group in groups}
+    kinds = [group for group in dict.fromkeys(morphology.groups.values()) if group != OF_STAIN]
+    tables = {group: morphology.of(ids, group) for group in kinds}
     logit = cells.outputs.logit.astype(np.float64)
     return predicted(logit, tables, [each.crop for each in cells.seen], cells.positive, units)
 
@@ -156,8 +156,7 @@ def _differences(cohort: Cohort, morphology: Morphology, units: Units) -> list[D
     classes = cohort.classes
     positive = cohort.positive(rows).fill_null(False).to_numpy()
     by = {"donor": "donor_id", "sample": "sample_id"}.get(units.unit, "cell_id")
-    groups = rows.select(pl.coalesce(by, "cell_id")).to_series().to_list()
-    everyone = Units(units.unit, groups, units.resamples, units.seed)
+    everyone = Units(units.unit, groups(rows, by), units.resamples, units.seed)
     found: list[Difference] = []
     for kinds in kinds_of(rows, positive, (classes.positive, classes.negative)):
         found += differences(kinds, morphology.features, morphology.groups, everyone)
@@ -168,6 +167,6 @@ def _maps(cells: Explained, morphology: Morphology) -> dict[str, np.ndarray]:
     if not mapping.is_there() or len(cells.seen) < mapping.FEWEST:
         return {}
     ids = cells.rows["cell_id"].to_list()
-    groups = [group for group in dict.fromkeys(morphology.groups.values()) if group != OF_STAIN]
-    features = np.concatenate([morphology.of(ids, group) for group in groups], axis=1)
+    kinds = [group for group in dict.fromkeys(morphology.groups.values()) if group != OF_STAIN]
+    features = np.concatenate([morphology.of(ids, group) for group in kinds], axis=1)
     return {"features": mapping.umap(features), "embedding": mapping.umap(cells.outputs.embedding)}

@@ -10,7 +10,9 @@ import polars as pl
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.evaluate.cells import Progress, labelled
+from brightctc.evaluate.claim import groups
 from brightctc.explain.cells import Explained
+from brightctc.metrics.units import unit_numbers
 from brightctc.predict import score_cells
 from brightctc.preprocess import Channel
 
@@ -76,7 +78,9 @@ def neighbours(cells: Explained, cohort: Cohort, progress: Progress | None) -> N
     if rows.is_empty():
         return None
     apart = np.maximum(1 - _directions(cells.outputs.embedding) @ _directions(learned).T, 0.0)
-    strange = np.where(_owners(cells.rows)[:, None] == _owners(rows)[None, :], np.inf, apart)
+    owners = unit_numbers([*groups(cells.rows, "donor_id"), *groups(rows, "donor_id")])
+    own, theirs = np.split(owners, [cells.rows.height])
+    strange = np.where(own[:, None] == theirs[None, :], np.inf, apart)
     others = int(np.isfinite(strange).sum(axis=1).min())
     if not others:
         return None
@@ -95,12 +99,6 @@ def neighbours(cells: Explained, cohort: Cohort, progress: Progress | None) -> N
 
 def _mean(values: np.ndarray) -> float:
     return float(values.mean()) if values.size else float("nan")
-
-
-def _owners(rows: pl.DataFrame) -> np.ndarray:
-    """Per cell its donor, else its sample, else itself: object (n,)."""
-    known = [name for name in ("donor_id", "sample_id", "cell_id") if name in rows.columns]
-    return rows.select(pl.coalesce(pl.col(known).cast(pl.String))).to_series().to_numpy()
 
 
 def _embeddings(bundle: Bundle, cohort: Cohort, rows: pl.DataFrame, progress: Progress | None) -> np.ndarray:

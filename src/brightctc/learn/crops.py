@@ -125,11 +125,8 @@ def read_unlabelled(
     if "donor_id" in rows.columns:
         judging = cohort.cells["donor_id"].filter(part.is_in(JUDGING)).drop_nulls().unique()
         rows = rows.filter(~pl.col("donor_id").is_in(judging.implode()).fill_null(value=False))
-    if set(channels) - set(rows.columns):
-        rows = rows.clear()
-    rows = rows.filter(
-        pl.all_horizontal(pl.col(channel).is_not_null() for channel in channels if channel in rows.columns)
-    )
+    imaged = [pl.col(channel).is_not_null() if channel in rows.columns else pl.lit(value=False) for channel in channels]
+    rows = rows.filter(pl.all_horizontal(imaged))
     if rows.height > at_most:
         rows = rows[np.sort(np.random.default_rng([seed, _UNLABELLED]).permutation(rows.height)[:at_most])]
     crops: dict[Channel, list[np.ndarray | None]] = {}

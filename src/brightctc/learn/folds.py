@@ -40,17 +40,14 @@ def at_most_folds_of(
     groups: Sequence[str], positive: np.ndarray, count: int, seed: int, setting: str
 ) -> list[np.ndarray]:
     """As `folds_of`, with as many folds up to `count` as there are donors for; two at least, or UserError."""
-    for fewer in range(count, 2, -1):
+    for fewer in range(count, 1, -1):
         try:
             return folds_of(groups, positive, fewer, seed, setting)
         except UserError:
             continue
-    try:
-        return folds_of(groups, positive, 2, seed, setting)
-    except UserError as error:
-        raise UserError(
-            "teachers need two donors or more with cells of each class in the train part, so that each cell is taught "
-            "by one that has not met its donor",
-            setting,
-            "learn from cells of more donors, or train with --recipe default",
-        ) from error
+    raise UserError(
+        "teachers need two donors or more with cells of each class in the train part, so that each cell is taught by "
+        "one that has not met its donor",
+        setting,
+        "learn from cells of more donors, or train with --recipe default",
+    )

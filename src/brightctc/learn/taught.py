@@ -88,9 +88,9 @@ class Taught(Way):
         for teacher, fold in zip(said, folds, strict=True):
             teacher[np.isin(groups, groups[: len(fold)][~fold])] = np.nan
         heard = np.nanmean(said, axis=0)
-        own = heard[: len(able[able])]
-        wanted = np.full(len(able) + len(heard) - len(own), np.nan)
-        wanted[: len(able)][able], wanted[len(able) :] = own, heard[len(own) :]
+        own, others = heard[: learned.rows.height], heard[learned.rows.height :]
+        wanted = np.concatenate([np.full(len(able), np.nan), others])
+        wanted[np.flatnonzero(able)] = own
         temperature = fitted_temperature(own, learned.positive, _FEWEST) or 1.0
         lesson.wanted = torch.from_numpy((wanted / temperature).astype(np.float32)).to(course.device)
 
