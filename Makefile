@@ -22,7 +22,7 @@ install: $(READY) ## the environment in .venv, with what training and developmen
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or say make PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[train,int8,ray,explain,dev]'
+	$(BIN)/python -m pip install --no-input -q -c constraints.txt -e '.[train,int8,ray,explain,postgres,dev]'
 	@touch $@
 
 $(DOCS_READY): $(READY)

@@ -1,6 +1,7 @@
 """Write docs/commands.md from the command line itself: python docs/write_commands.py"""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,20 @@ traceback of an error. Exit codes: 0 done, 1 something that you can fix, 2 wrong
 
 def page() -> str:
     """docs/commands.md: a list, then each command with its arguments and options."""
-    group: Any = typer.main.get_command(app)
-    index = "\n".join(f"- [`{name}`](#{name}): {first(command.help)}" for name, command in group.commands.items())
-    return f"{HEAD}{index}\n{''.join(section(name, command) for name, command in group.commands.items())}"
+    found = dict(commands(typer.main.get_command(app)))
+    index = "\n".join(
+        f"- [`{name}`](#{name.replace(' ', '-')}): {first(command.help)}" for name, command in found.items()
+    )
+    return f"{HEAD}{index}\n{''.join(section(name, command) for name, command in found.items())}"
+
+
+def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name; those of a group in the place of the group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def section(name: str, command: Any) -> str:

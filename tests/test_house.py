@@ -45,11 +45,16 @@ def each(paths: list[Path]) -> pytest.MarkDecorator:
 
 
 def commands() -> dict[str, Any]:
-    """Name → command, as typer hands it to its command line."""
+    """Name → command, as typer hands it to its command line; groups and what is in them, too."""
     from brightctc.cli.app import app
 
-    group: Any = typer.main.get_command(app)
-    return dict(group.commands)
+    def flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            yield f"{before}{name}", command
+            if hasattr(command, "commands"):
+                yield from flat(command, f"{before}{name} ")
+
+    return dict(flat(typer.main.get_command(app)))
 
 
 def test_help_is_quick() -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "predict": "predict",
     "drift": "drift",
     "report": "report",
+    "review": "review",
     "measure": "measure",
     "withdraw": "withdraw",
     "doctor": "doctor",
@@ -58,7 +59,11 @@ def _root(
 
 
 for _name, _module in COMMANDS.items():
-    app.command(_name)(import_module(f"brightctc.cli.{_module}").command)
+    _command = import_module(f"brightctc.cli.{_module}").command
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Pure numbers: figures of a classifier, thresholds, intervals, comparisons, limits of blank. No files, no images."""
 
+from brightctc.metrics.agreement import fleiss_kappa, positive_agreement, weighted_kappa, with_interval
 from brightctc.metrics.blank import Blank, Detection, blank_of, detection
 from brightctc.metrics.calibrating import fitted_calibration, fitted_temperature, log_odds
 from brightctc.metrics.calibration import Reliability, brier, calibration_error, reliability
@@ -62,6 +63,7 @@ __all__ = [
     "figures",
     "fitted_calibration",
     "fitted_temperature",
+    "fleiss_kappa",
     "holm",
     "intervals",
     "learning_curve",
@@ -70,6 +72,7 @@ __all__ = [
     "parse_policy",
     "poisson_interval",
     "poisson_upper_bound",
+    "positive_agreement",
     "positives_needed",
     "precision_at_prevalence",
     "precision_recall_curve",
@@ -83,4 +86,6 @@ __all__ = [
     "unit_numbers",
     "units_needed",
     "upper_bound_of_share",
+    "weighted_kappa",
+    "with_interval",
 ]

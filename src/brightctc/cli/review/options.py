@@ -1,0 +1,13 @@
+"""Options that several commands of `brightctc review` share."""
+
+from typing import Annotated
+
+import typer
+
+Database = Annotated[
+    str,
+    typer.Option(
+        help="Where grades are kept: an SQLite file, or PostgreSQL (extra postgres) as postgresql://user@host/name.",
+        metavar="URL",
+    ),
+]

@@ -1,0 +1,100 @@
+"""One cell: its images, grades and history. And the pictures themselves."""
+
+import json
+from typing import cast, get_args
+
+from sqlalchemy import Connection, Row, select
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from brightctc.preprocess import Channel
+from brightctc.review import blind, grading
+from brightctc.review.bands import band
+from brightctc.review.history import of_cell
+from brightctc.review.images import Asked, Contrast
+from brightctc.review.pages.gallery import View, beside
+from brightctc.review.pages.reading import GRADES
+from brightctc.review.samples import Sample, sample_of
+from brightctc.review.schema import cells
+from brightctc.review.web import Asking, Desk, Rule, moved, page, picture_or_404
+
+_ANSWERS = ("label", "label_source", "part", "donor_id")
+
+
+def cell(desk: Desk, asking: Asking) -> Response:
+    """Large, with everything that is known of it; only once the blind reading is done."""
+    with desk.store.reading() as connection:
+        row, sample = _known(connection, asking)
+        if not blind.is_open(connection, sample, asking.who, desk.queue):
+            return moved(f"/samples/{sample.id}/read")
+        given = grading.given_to(connection, row.id)
+        view = View.asked(asking)
+        steps = beside(connection, sample, view, asking.who.id, row.id)
+        told = [one for one in of_cell(connection, row.id) if asking.who.leads or one.who == asking.who.name]
+    blind.opened(desk.store, sample, asking.who)
+    own = [one for one in given if one.reader == asking.who.name and one.occasion != grading.AGAIN]
+    return page(
+        desk, asking, "cell.html.j2", sample=sample, cell=row, further=_further(row), view=view, steps=steps,
+        history=told, mine=min(own, key=lambda one: one.occasion, default=None), band=band(row.score, sample.threshold),
+        given=given if asking.who.leads else [one for one in given if one.reader == asking.who.name],
+    )  # fmt: skip
+
+
+def grade(desk: Desk, asking: Asking) -> Response:
+    """Keep a grade that was given with the score in view, and go on to the next cell of the same view."""
+    with desk.store.reading() as connection:
+        row, sample = _known(connection, asking)
+        if not blind.is_open(connection, sample, asking.who, desk.queue):
+            raise HTTPException(403, "The blind reading comes first.")
+        steps = beside(connection, sample, View.asked(asking), asking.who.id, row.id)
+    value, form = asking.form.get("grade", ""), asking.form
+    if value not in GRADES:
+        raise HTTPException(400, "A grade is 0, 1, 2, 3 or 4.")
+    said = grading.Said(int(value), note=form.get("note", ""), reason=form.get("reason", ""))
+    grading.grade(desk.store, asking.who, row.id, said)
+    return moved(steps.after or f"/cells/{row.id}?{View.asked(asking).address}")
+
+
+def back(desk: Desk, asking: Asking) -> Response:
+    """Take the latest grade of this sample back that was given with scores in view, and go to its cell."""
+    with desk.store.reading() as connection:
+        row, sample = _known(connection, asking)
+        last = grading.last_of(connection, asking.who, sample.id, (grading.OPEN,))
+    if last is not None:
+        grading.grade(desk.store, asking.who, last[0], grading.Said(None, reason="undone"))
+    return moved(f"/cells/{last[0] if last else row.id}?{View.asked(asking).address}")
+
+
+def picture(desk: Desk, asking: Asking) -> Response:
+    """A crop as PNG, once the blind reading is done."""
+    channel, given = asking.request.path_params["channel"], asking.request.query_params
+    contrast = given.get("contrast", "fixed")
+    if channel not in get_args(Channel) or contrast not in get_args(Contrast):
+        raise HTTPException(404, "There is no such picture.")
+    with desk.store.reading() as connection:
+        row, sample = _known(connection, asking)
+        if not blind.is_open(connection, sample, asking.who, desk.queue):
+            raise HTTPException(403, "The blind reading comes first.")
+    asked = Asked(row.id, cast(Channel, channel), cast(Contrast, contrast), small="small" in given)
+    return picture_or_404(desk, asked)
+
+
+def _further(row: Row) -> dict[str, object]:
+    """What else is known of the cell, but for what would answer the question."""
+    return {name: value for name, value in json.loads(row.further).items() if name not in _ANSWERS}
+
+
+def _known(connection: Connection, asking: Asking) -> tuple[Row, Sample]:
+    row = connection.execute(select(cells).where(cells.c.id == asking.number("cell"))).first()
+    sample = None if row is None else sample_of(connection, row.sample)
+    if row is None or sample is None:
+        raise HTTPException(404, "There is no such cell.")
+    return row, sample
+
+
+RULES = (
+    Rule("/cells/{cell:int}", "reader", cell),
+    Rule("/cells/{cell:int}/grade", "reader", grade, reads=False),
+    Rule("/cells/{cell:int}/back", "reader", back, reads=False),
+    Rule("/cells/{cell:int}/{channel}.png", "reader", picture),
+)

@@ -1,0 +1,136 @@
+"""For leads: how readers of a sample agree, what is to be settled, counts, the pick sheet and its exports."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from brightctc.review import agreeing, agreement, blind, counting, picking, sheets
+from brightctc.review.pages.reading import GRADES, known_sample
+from brightctc.review.samples import Sample
+from brightctc.review.store import now
+from brightctc.review.web import Asking, Desk, Rule, moved, page
+
+_FORMATS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "zip": "application/zip",
+}
+_MOST = 500
+"""Cells of a list on one page."""
+
+
+def agreed(desk: Desk, asking: Asking) -> Response:
+    """How far readers agree, and the cells on which they differ, the furthest apart first."""
+    sample = _opened(desk, asking)
+    with desk.store.reading() as connection:
+        found = agreement.agreement(connection, sample)
+        every = agreeing.judged(connection, sample)
+    differ = sorted((one for one in every if len({*one.grades.values()}) > 1), key=lambda one: (-one.apart, one.cell))
+    opened = [one for one in differ if one.verdict is agreeing.Verdict.OPEN]
+    settled = [one for one in every if one.settled is not None]
+    return page(
+        desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], differ=len(differ),
+        left=len(opened), settled=settled[:_MOST], tab="agreement",
+    )  # fmt: skip
+
+
+def settle(desk: Desk, asking: Asking) -> Response:
+    """A lead's decision on one cell."""
+    sample, form = _opened(desk, asking), asking.form
+    if form.get("grade", "") not in GRADES:
+        raise HTTPException(400, "A grade is 0, 1, 2, 3 or 4.")
+    cell = _cell_of(desk, asking, sample)
+    agreeing.settle(desk.store, asking.who, cell, int(form["grade"]), form.get("reason", ""))
+    return moved(f"/samples/{sample.id}/agreement")
+
+
+def result(desk: Desk, asking: Asking) -> Response:
+    """Counts, the sheet, and what could be put on it."""
+    sample = _opened(desk, asking)
+    with desk.store.reading() as connection:
+        every = agreeing.judged(connection, sample)
+        count = counting.counts(connection, sample, every)
+        sheet = picking.picked(connection, sample)
+    there = {one.row.id for one in sheet}
+    verdict = agreeing.Verdict
+    may = [one for one in every if one.positive and one.verdict is not verdict.OPEN and one.cell not in there]
+    controls = [one for one in every if one.verdict is verdict.REJECTED and one.cell not in there]
+    return page(
+        desk, asking, "result.html.j2", sample=sample, count=count, sheet=sheet, may=may[:_MOST],
+        controls=controls[:24], tab="result", more=min(desk.queue or 100, count.draw.unread),
+    )  # fmt: skip
+
+
+def pick(desk: Desk, asking: Asking) -> Response:
+    """On the sheet, off it, or confirmed."""
+    sample, form = _opened(desk, asking), asking.form
+    cell, does = _cell_of(desk, asking, sample), form.get("does", "")
+    if does == "pick":
+        picking.pick(desk.store, asking.who, cell, form.get("use", ""), form.get("container", ""))
+    elif does == "confirm":
+        picking.confirm(desk.store, asking.who, cell)
+    elif does == "take back":
+        picking.take_back(desk.store, asking.who, cell, form.get("reason", ""))
+    else:
+        raise HTTPException(400, "Pick, confirm, or take back.")
+    return moved(f"/samples/{sample.id}/result")
+
+
+def export(desk: Desk, asking: Asking) -> Response:
+    """The sheet as a file. That it left, and to whom, is an event whose hash is the head that the file prints."""
+    sample, kind = _opened(desk, asking), asking.request.path_params["kind"]
+    if kind not in _FORMATS:
+        raise HTTPException(404, "There is no such export.")
+    with desk.store.reading() as connection:
+        sheet = picking.picked(connection, sample)
+    if not sheet:
+        raise HTTPException(400, "Nothing is picked yet.")
+    with desk.store.writing() as writing:
+        writing.record(asking.who.name, "exported picks", sample=sample.id, format=kind, cells=len(sheet))
+        head = desk.store.head(writing.connection)
+    foot = sheets.foot(sample, head, asking.who.name, now())
+    if kind == "csv":
+        content = sheets.as_csv(sheet, foot)
+    elif kind == "xlsx":
+        content = sheets.as_xlsx(sheet, f"Picks of {sample.name}", foot)
+    else:
+        with desk.store.reading() as connection:
+            content = sheets.as_zip(connection, desk.pictures, sheet, foot)
+    headers = {"content-disposition": f'attachment; filename="picks-{sample.id}.{kind}"'}
+    return Response(content, media_type=_FORMATS[kind], headers=headers)
+
+
+def more(desk: Desk, asking: Asking) -> Response:
+    """Further cells, drawn at random among those that nobody has read, for this reader."""
+    sample = _opened(desk, asking)
+    drawn = blind.more(desk.store, sample, asking.who, desk.queue or 100)
+    return moved(f"/samples/{sample.id}/read" if drawn else f"/samples/{sample.id}/result")
+
+
+def _opened(desk: Desk, asking: Asking) -> Sample:
+    """The sample, once the lead has done his own blind reading: this page tells what others said."""
+    sample = known_sample(desk, asking)
+    with desk.store.reading() as connection:
+        if not blind.is_open(connection, sample, asking.who, desk.queue):
+            raise HTTPException(403, "Your own blind reading of this sample comes first.")
+    blind.opened(desk.store, sample, asking.who)
+    return sample
+
+
+def _cell_of(desk: Desk, asking: Asking, sample: Sample) -> int:
+    """The cell that the form names, if it is one of this sample."""
+    cell = asking.form.get("cell", "")
+    if cell.isascii() and cell.isdecimal() and len(cell) < 10:
+        with desk.store.reading() as connection:
+            if agreeing.judged(connection, sample, [int(cell)]):
+                return int(cell)
+    raise HTTPException(400, "Nobody has graded such a cell of this sample.")
+
+
+RULES = (
+    Rule("/samples/{sample:int}/agreement", "lead", agreed),
+    Rule("/samples/{sample:int}/settle", "lead", settle, reads=False),
+    Rule("/samples/{sample:int}/result", "lead", result),
+    Rule("/samples/{sample:int}/pick", "lead", pick, reads=False),
+    Rule("/samples/{sample:int}/more", "lead", more, reads=False),
+    Rule("/samples/{sample:int}/picks.{kind}", "lead", export, reads=False),
+)

@@ -1,0 +1,200 @@
+"""Samples under review: scores tables, taken into the database once, a sample of theirs each."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import scipy
+from sqlalchemy import Connection, func, insert, select
+
+from brightctc import files
+from brightctc.errors import UserError, plural
+from brightctc.predict.table import COLUMNS
+from brightctc.report.source import Scores, read_source
+from brightctc.review.schema import cells, grades, samples
+from brightctc.review.store import Store, Writing
+
+_AT_ONCE = 5_000
+_OF_SAMPLE = ("blood_volume_ml", "fraction_imaged")
+_NEARLY_0 = 1e-12
+_KEPT = ("bundle_hash", "bundle_name", "classes", "command", "image_root", "threshold", "warnings", "brightctc")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample under review. scores: SHA-256 of its table; about: what SCORES.meta.json says of it."""
+
+    id: int
+    name: str
+    scores: str
+    cells: int
+    about: dict[str, Any]
+
+    @property
+    def positive(self) -> str:
+        """Name of the class that is looked for."""
+        return self.about["classes"]["positive"]
+
+    @property
+    def image_root(self) -> Path:
+        """The folder that image paths are relative to."""
+        return Path(self.about["image_root"])
+
+    @property
+    def threshold(self) -> float | None:
+        """Score from which a cell is called; None where no score says it, as with the first so many."""
+        return self.about["threshold"].get("score")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the reading of a sample is: cells that anybody has graded, and that this reader has."""
+
+    sample: Sample
+    graded: int
+    mine: int
+
+
+def take_in(store: Store, paths: Sequence[Path], by: str) -> list[Sample]:
+    """The samples of some scores tables; those that are known already are left as they are.
+
+    Raises UserError where a table is not what predict wrote.
+    """
+    found = []
+    for path in paths:
+        read = read_source([path], None)
+        if not isinstance(read, Scores):
+            raise UserError("this is no scores table", path, "give tables that brightctc predict wrote")
+        found += _taken_in(store, read, by)
+    return found
+
+
+def all_samples(connection: Connection) -> list[Sample]:
+    """In the order in which they were taken in."""
+    return [_sample(row) for row in connection.execute(select(samples).order_by(samples.c.id))]
+
+
+def sample_of(connection: Connection, key: int) -> Sample | None:
+    """By its number."""
+    found = connection.execute(select(samples).where(samples.c.id == key)).first()
+    return None if found is None else _sample(found)
+
+
+def progress(connection: Connection, reader: int) -> list[Progress]:
+    """Of every sample."""
+    graded = (
+        select(cells.c.sample, func.count(grades.c.cell.distinct()))
+        .join(cells, cells.c.id == grades.c.cell)
+        .where(grades.c.grade.is_not(None))
+        .group_by(cells.c.sample)
+    )
+    anybody = {row[0]: row[1] for row in connection.execute(graded)}
+    mine = {row[0]: row[1] for row in connection.execute(graded.where(grades.c.reader == reader))}
+    return [Progress(one, anybody.get(one.id, 0), mine.get(one.id, 0)) for one in all_samples(connection)]
+
+
+def refuse_hidden_images(read: Sequence[Sample], connection: Connection, roots: Sequence[Path]) -> None:
+    """Raises UserError where images lie outside of the folders that may be shown."""
+    for sample in read:
+        first = select(cells.c.bright_field).where(cells.c.sample == sample.id, cells.c.bright_field.is_not(None))
+        path = connection.execute(first.order_by(cells.c.row).limit(1)).scalar()
+        if path is not None and not is_inside(sample.image_root / path, (sample.image_root, *roots)):
+            raise UserError(
+                f"images of {sample.name} lie outside of {sample.image_root}, such as {path}",
+                plural(sample.cells, "cell"),
+                "allow their folder: --images FOLDER",
+            )
+
+
+def is_inside(path: Path, roots: Sequence[Path]) -> bool:
+    """Does the file, links followed, lie below one of these folders?"""
+    real = path.resolve()
+    return any(real.is_relative_to(root.resolve()) for root in roots)
+
+
+def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
+    digest = files.sha256(read.path)
+    about = {key: read.meta[key] for key in _KEPT} | {"file": read.path.name}
+    alone = pl.lit(read.path.stem)
+    given = pl.coalesce(pl.col("sample_id").cast(pl.String), alone) if "sample_id" in read.table.columns else alone
+    table = read.table.with_columns(sample_id=given)
+    found = []
+    with store.writing() as writing:
+        for (name,), part in table.partition_by("sample_id", as_dict=True, maintain_order=True).items():
+            own = select(samples).where(samples.c.scores == digest, samples.c.name == name)
+            if writing.connection.execute(own).first() is None:
+                known = {name: _same(part, name) for name in _OF_SAMPLE}
+                placed = _with_places(part, read.meta["threshold"].get("score"))
+                _insert(
+                    writing,
+                    by,
+                    {"name": name, "scores": digest, "about": _with(about, known), "cells": part.height},
+                    placed,
+                )
+            found.append(_sample(writing.connection.execute(own).one()))
+    return found
+
+
+def _with(about: dict[str, Any], known: dict[str, object]) -> str:
+    return json.dumps(about | {"known": {name: value for name, value in known.items() if value}}, sort_keys=True)
+
+
+def _same(table: pl.DataFrame, name: str) -> object:
+    """The one value that all cells of a sample have in a column; None where they differ, or there is none."""
+    if name not in table.columns or table[name].null_count() or table[name].n_unique() != 1:
+        return None
+    return table[name][0]
+
+
+def _insert(writing: Writing, by: str, sample: dict[str, Any], table: pl.DataFrame) -> None:
+    made = writing.connection.execute(insert(samples).values(sample)).inserted_primary_key
+    assert made is not None, "an integer key"
+    for rows in _in_pieces(table, made[0]):
+        writing.connection.execute(insert(cells), rows)
+    texts = {"name": sample["name"]}
+    writing.record(by, "took in", texts, sample=made[0], scores=sample["scores"], cells=sample["cells"])
+
+
+def _in_pieces(table: pl.DataFrame, sample: int) -> Iterator[list[dict[str, Any]]]:
+    further = [name for name in table.columns if name not in (*COLUMNS, "dapi", "place", "doubt")]
+    for start in range(0, table.height, _AT_ONCE):
+        yield [
+            {
+                "sample": sample,
+                "row": start + number,
+                "cell_id": str(row["cell_id"]),
+                "place": row["place"],
+                "doubt": row["doubt"],
+                "score": row["score"],
+                "donor": row.get("donor_id"),
+                "called": row["call"],
+                "flags": row["flags"] or "",
+                "error": row["error"],
+                "bright_field": row["bright_field"],
+                "dapi": row.get("dapi"),
+                "further": json.dumps(
+                    {name: row[name] for name in further if row[name] is not None}, ensure_ascii=False, default=str
+                ),
+            }
+            for number, row in enumerate(table[start : start + _AT_ONCE].iter_rows(named=True))
+        ]
+
+
+def _with_places(table: pl.DataFrame, level: float | None) -> pl.DataFrame:
+    """place: by rank, from 1; doubt: by how near the threshold, in log-odds; cells without a score come last."""
+    score = table["score"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    odds = scipy.special.logit(np.clip(score, _NEARLY_0, 1 - _NEARLY_0))
+    middle = scipy.special.logit(np.clip(0.5 if level is None else level, _NEARLY_0, 1 - _NEARLY_0))
+    orders = {
+        "place": table["rank"].fill_null(table.height + 1),
+        "doubt": np.nan_to_num(abs(odds - middle), nan=np.inf),
+    }
+    return table.with_columns(pl.Series(name, by).rank("ordinal").cast(pl.Int64) for name, by in orders.items())
+
+
+def _sample(row: Any) -> Sample:
+    return Sample(row.id, row.name, row.scores, row.cells, json.loads(row.about))

@@ -1,0 +1,105 @@
+"""The verb `review serve`: scores tables → a page in the browser."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from brightctc.errors import UserError, typed
+from brightctc.review import accounts, samples
+from brightctc.review.app import app
+from brightctc.review.images import Pictures
+from brightctc.review.store import COMMAND, Store
+from brightctc.review.web import Desk
+
+BLIND = 200
+"""Cells of a blind reading, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What is about to be served. invitation: where the first lead signs up; None: there is one."""
+
+    address: str
+    samples: tuple[samples.Sample, ...]
+    invitation: str | None
+
+    def summary(self) -> dict[str, Any]:
+        """For --json."""
+        known = [{"sample": sample.name, "cells": sample.cells} for sample in self.samples]
+        return {"address": self.address, "invitation": self.invitation, "samples": known}
+
+
+def serve(
+    scores: Sequence[Path],
+    *,
+    db: str = "sqlite:///review.db",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    images: Sequence[Path] = (),
+    blind: int = BLIND,
+    tls: tuple[Path, Path] | None = None,
+    plain: bool = False,
+    hosts: Sequence[str] = (),
+    ready: Callable[[Served], None] | None = None,
+) -> None:
+    """Serve until stopped.
+
+    db: URL of the database, made where there is none. images: folders beside the scores' own whose images may be shown.
+    blind: cells of each blind reading; 0: there is none. tls: files of certificate and key. plain: allow an address
+    that others reach, without TLS. hosts: further names that the server is called by. ready: told once, before the
+    first request. Raises UserError for what the user can fix.
+    """
+    _refuse_open(host, tls, plain)
+    _refuse_taken_port(host, port)
+    with Store.opened(db, make=True) as store:
+        found = samples.take_in(store, scores, COMMAND)
+        with store.reading() as connection:
+            samples.refuse_hidden_images(found, connection, images)
+            everything = samples.all_samples(connection)
+        if not everything:
+            raise UserError("there is nothing to review", db, f"give scores: {typed('review serve', 'scores.csv')}")
+        address = f"{'https' if tls else 'http'}://{_in_address(host)}:{port}"
+        invitation = None
+        if accounts.needs_a_lead(store):
+            invitation = f"{address}/welcome/{accounts.invite(store, COMMAND, None, 'lead')}"
+        names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts})
+        desk = Desk(store, Pictures(tuple(images)), blind, tls is not None, names)
+        if ready is not None:
+            ready(Served(address, tuple(everything), invitation))
+        certificate, key = tls or (None, None)
+        uvicorn.run(
+            app(desk), host=host, port=port, log_level="warning", server_header=False, date_header=False,
+            proxy_headers=False, ssl_certfile=certificate, ssl_keyfile=key, access_log=False,
+        )  # fmt: skip
+
+
+def _refuse_open(host: str, tls: object, plain: bool) -> None:
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    if not local and tls is None and not plain:
+        raise UserError(
+            "others could reach this address, and passwords and images would go over the network in the open",
+            f"--host {host}",
+            "give --certificate and --key, or stay on 127.0.0.1; --plain if a proxy of your own does TLS",
+        )
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            raise UserError(f"can't listen there: {error.strerror}", f"{host}:{port}", "give another --port") from None
+
+
+def _in_address(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,168 @@
+"""What every page has in common: who asks, whether he may, and what goes into each answer."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from jinja2 import Environment, PackageLoader, select_autoescape
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from brightctc.bundle import RESEARCH_USE
+from brightctc.errors import UserError
+from brightctc.review.accounts import Reader, whose
+from brightctc.review.attempts import Attempts
+from brightctc.review.grading import WORDS
+from brightctc.review.images import Asked, Pictures
+from brightctc.review.store import Store
+
+Who = Literal["anyone", "reader", "lead"]
+Answer = Callable[["Desk", "Asking"], Response]
+MOST_BYTES = 64 * 1024
+"""Of a body."""
+_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to."""
+
+    store: Store
+    pictures: Pictures
+    queue: int
+    secure: bool
+    hosts: frozenset[str]
+    attempts: Attempts = field(default_factory=Attempts)
+
+    @property
+    def cookie(self) -> str:
+        """Name of the session's cookie; with TLS one that no other host can set."""
+        return "__Host-brightctc" if self.secure else "brightctc"
+
+    @cached_property
+    def templates(self) -> Environment:
+        """Everything that goes into a page is escaped."""
+        found = Environment(loader=PackageLoader("brightctc.review"), autoescape=select_autoescape(default=True))
+        found.globals.update(research_use=RESEARCH_USE, words=WORDS)
+        found.filters["thousands"] = lambda number: f"{number:,}"
+        return found
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One request. reader: who is signed in; None on pages for anyone. form: what was sent, texts alone."""
+
+    request: Request
+    reader: Reader | None
+    token: str
+    form: Mapping[str, str]
+
+    @property
+    def who(self) -> Reader:
+        """The reader, on pages that need one."""
+        assert self.reader is not None, "the rule asks for one"
+        return self.reader
+
+    @property
+    def csrf(self) -> str:
+        """What a form must bring along: only a page of this session knows it."""
+        return hmac.new(self.token.encode(), b"csrf", hashlib.sha256).hexdigest() if self.token else ""
+
+    def site(self, desk: "Desk") -> str:
+        """How the browser got here: scheme and host, for a link to be sent."""
+        return f"{'https' if desk.secure else 'http'}://{self.request.headers.get('host', '')}"
+
+    def number(self, name: str) -> int:
+        """A whole number of the address; one that no database has asks for nothing that is there."""
+        return min(int(self.request.path_params[name]), _MOST)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One address: who may ask for it, and what answers. reads: the method is GET, else POST."""
+
+    path: str
+    who: Who
+    answer: Answer
+    reads: bool = True
+
+    @property
+    def method(self) -> str:
+        """GET or POST."""
+        return "GET" if self.reads else "POST"
+
+
+def routes(desk: Desk, rules: Sequence[Rule]) -> list[Route]:
+    """The rules as routes."""
+    return [Route(rule.path, _endpoint(desk, rule), methods=[rule.method]) for rule in rules]
+
+
+def page(desk: Desk, asking: Asking, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A template as an answer."""
+    text = desk.templates.get_template(template).render(reader=asking.reader, csrf=asking.csrf, **values)
+    return HTMLResponse(text, status)
+
+
+def picture_or_404(desk: Desk, asked: Asked, *, kept: bool = True) -> Response:
+    """A crop as PNG. kept: may the browser keep it for an hour?"""
+    with desk.store.reading() as connection:
+        found = desk.pictures.picture(connection, asked)
+    if isinstance(found, str):
+        raise HTTPException(404, found)
+    keeping = "private, max-age=3600" if kept else "no-store"
+    return Response(found, media_type="image/png", headers={"cache-control": keeping})
+
+
+def in_words(error: UserError) -> str:
+    """One or two sentences."""
+    return " ".join(f"{part[0].upper()}{part[1:]}." for part in (error.what, error.fix) if part)
+
+
+def moved(to: str) -> RedirectResponse:
+    """Go on to another page, by GET."""
+    return RedirectResponse(to, 303)
+
+
+def _endpoint(desk: Desk, rule: Rule) -> Callable[[Request], Any]:
+    async def answered(request: Request) -> Response:
+        token = request.cookies.get(desk.cookie, "")
+        reader = await run_in_threadpool(whose, desk.store, token) if token else None
+        if rule.who != "anyone" and reader is None:
+            if rule.reads and request.headers.get("sec-fetch-dest", "document") == "document":
+                return moved("/sign-in")
+            raise HTTPException(401, "sign in first")
+        if rule.who == "lead" and reader is not None and not reader.leads:
+            raise HTTPException(403, "this is for leads")
+        form = {} if rule.reads else await _form(request)
+        asking = Asking(request, reader, token if reader is not None else "", form)
+        if not rule.reads:
+            _refuse_foreign(desk, request)
+            if rule.who != "anyone" and not hmac.compare_digest(form.get("csrf", ""), asking.csrf):
+                raise HTTPException(403, "this page is too old; load it again")
+        try:
+            return await run_in_threadpool(rule.answer, desk, asking)
+        except UserError as error:
+            raise HTTPException(400, in_words(error)) from error
+
+    return answered
+
+
+async def _form(request: Request) -> dict[str, str]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise HTTPException(415, "a form is needed")
+    async with request.form(max_fields=32) as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+def _refuse_foreign(desk: Desk, request: Request) -> None:
+    """A form of another site is no wish of the reader's."""
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    own = Asking(request, None, "", {}).site(desk)
+    if (origin is not None and origin != own) or site in ("cross-site", "same-site"):
+        raise HTTPException(403, "this form came from another site")

@@ -1,0 +1,118 @@
+"""The server as a process: refuses what would be unsafe, prints a link, and loses no grade when it is killed."""
+
+import re
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from brightctc.cli.app import app
+from brightctc.errors import UserError
+from brightctc.review.serving import serve
+from brightctc.review.verifying import verify
+from reviewed import PASSWORD, draw_scores
+from served import free_port, server
+
+
+def sign_up(address: str, said: str) -> httpx.Client:
+    found = re.search(r"http\S+(/welcome/\S+)", said)
+    assert found is not None, said
+    client = httpx.Client(base_url=address, follow_redirects=True, timeout=60)
+    client.post(found.group(1), data={"name": "Ada", "password": PASSWORD, "again": PASSWORD}).raise_for_status()
+    return client
+
+
+def csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+@pytest.mark.slow  # three servers
+def test_no_acknowledged_grade_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
+    scores, db = draw_scores(tmp_path, cells=150), f"sqlite:///{tmp_path}/review.db"
+    kept, client = {}, None
+    for trial in range(3):
+        with server(scores, "--db", db, "--blind", 0) as (address, said, process):
+            if client is None:
+                client = sign_up(address, said)
+            client.base_url = address
+            token = csrf(client.get("/").text)
+            killer = threading.Timer(0.4 + 0.2 * trial, process.send_signal, [signal.SIGKILL])
+            killer.start()
+            for cell in range(50 * trial + 1, 50 * trial + 51):
+                grade = {"csrf": token, "grade": cell % 5}
+                try:
+                    client.post(f"/cells/{cell}/grade", data=grade, follow_redirects=False).raise_for_status()
+                except httpx.HTTPStatusError as moved:
+                    assert moved.response.status_code == 303, moved.response.text  # noqa: PT017
+                except httpx.TransportError:
+                    break
+                kept[cell] = cell % 5
+            killer.join()
+    assert client is not None
+    client.close()
+    assert verify(db).events > len(kept) > 0
+    with server("--db", db, "--blind", 0) as (address, said, _), httpx.Client(base_url=address) as again:
+        assert "welcome" not in said
+        again.post("/sign-in", data={"name": "Ada", "password": PASSWORD})
+        for cell, grade in kept.items():
+            assert f'aria-pressed="true" formnovalidate><kbd>{grade}</kbd>' in again.get(f"/cells/{cell}").text
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (["--host", "0.0.0.0"], "others could reach"),
+        (["--host", "192.168.1.5"], "others could reach"),
+        (["--host", "::"], "others could reach"),
+        (["--host", "example.org"], "others could reach"),
+        (["--certificate", "a.pem"], "needs a certificate and its key"),
+        (["--db", "mysql://x/y"], "SQLite file or in PostgreSQL"),
+    ],
+)
+def test_what_would_be_unsafe_is_refused(scores: Path, options: list[str], what: str) -> None:
+    result = CliRunner().invoke(app, ["review", "serve", str(scores), *options])
+    assert isinstance(result.exception, UserError)
+    assert what in str(result.exception)
+    assert result.exception.fix
+
+
+def test_a_taken_port_and_an_empty_review_are_told(tmp_path: Path, scores: Path) -> None:
+    db = f"sqlite:///{tmp_path}/review.db"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UserError, match="can't listen"):
+            serve([scores], db=db, port=taken.getsockname()[1])
+    with pytest.raises(UserError, match="nothing to review"):
+        serve([], db=db, port=free_port())
+    with pytest.raises(UserError):
+        serve([tmp_path / "none.csv"], db=db, port=free_port())
+    (tmp_path / "cohort/images/S1_0_bright_field.png").rename(tmp_path / "out.png")
+    (tmp_path / "cohort/images/S1_0_bright_field.png").symlink_to(tmp_path / "out.png")
+    with pytest.raises(UserError, match="lie outside"):
+        serve([scores], db=f"sqlite:///{tmp_path}/other.db", port=free_port())
+
+
+def test_commands_about_the_database(tmp_path: Path, scores: Path) -> None:
+    db, run = f"sqlite:///{tmp_path}/review.db", CliRunner()
+    result = run.invoke(app, ["review", "verify", "--db", db])
+    assert "no such database" in str(result.exception)
+    shown = run.invoke(app, ["review", "user", "add", "Bo", "--lead", "--db", db, "--address", "https://lab.example/"])
+    assert "https://lab.example/welcome/" in shown.output
+    assert "Bo" not in run.invoke(app, ["review", "user", "list", "--db", db]).output
+    for words in (["add"], ["fly", "Bo"], ["close", "Nobody"]):
+        assert isinstance(run.invoke(app, ["review", "user", *words, "--db", db]).exception, UserError)
+    head = run.invoke(app, ["review", "verify", "--db", db]).output.split()[-1]
+    assert "event 1" in run.invoke(app, ["review", "verify", "--db", db, "--head", head]).output
+    assert "no event has this head" in str(run.invoke(app, ["review", "verify", "--db", db, "--head", "0"]).exception)
+    copy = tmp_path / "copy.db"
+    assert head in run.invoke(app, ["review", "backup", str(copy), "--db", db]).output
+    assert isinstance(run.invoke(app, ["review", "backup", str(copy), "--db", db]).exception, UserError)
+    assert verify(f"sqlite:///{copy}").head == head
+    assert {path.name for path in tmp_path.glob("copy*")} == {"copy.db"}
