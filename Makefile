@@ -11,7 +11,7 @@ DOCS_READY := $(VENV)/.docs-ready
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 OFFLINE := HF_HUB_OFFLINE=1
 
-.PHONY: help install demo test lint bench bench-ablation bench-coverage bench-doubt bench-faults bench-few-cells bench-jurkat bench-morphology \
+.PHONY: help install demo test lint bench bench-ablation bench-coverage bench-doubt bench-faults bench-few-cells bench-jurkat bench-morphology bench-review \
 	bench-made-cells bench-scaling bench-speed bench-throughput docs clean
 
 help: ## this list
@@ -42,7 +42,7 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/lint-imports --no-cache
 
 bench: bench-jurkat bench-morphology bench-made-cells bench-throughput bench-coverage bench-speed \
-	bench-scaling bench-faults bench-doubt bench-ablation bench-few-cells ## all benchmarks; they write docs/results/
+	bench-scaling bench-faults bench-doubt bench-ablation bench-few-cells bench-review ## all benchmarks; they write docs/results/
 
 bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
 	$(BIN)/python benchmarks/jurkat.py
@@ -68,11 +68,15 @@ bench-scaling: $(READY) ## rate and memory from a thousand to a million cells; a
 bench-doubt: $(READY) ## made cells: conformal sets, samples that look unlike, what is flagged
 	$(BIN)/python benchmarks/doubt.py
 
+bench-review: $(READY) ## the review app under load: twenty readers on 100,000 cells
+	$(BIN)/python benchmarks/review_load.py
+
 bench-few-cells: $(READY) ## few labelled cells: every way beside simpler models; hours, goes on where it was stopped
 	$(BIN)/python benchmarks/few_cells.py
 
 bench-faults: $(READY) ## scoring that is killed and gone on with, twenty times
 	$(BIN)/python benchmarks/faults.py
+	$(BIN)/python benchmarks/review_faults.py
 
 bench-ablation: $(READY) ## real cells: the paper's ablation with its controls; about an hour, goes on where it was stopped
 	$(BIN)/python benchmarks/ablation.py

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from brightctc.bundle import WITHDRAWN, Seen
-from brightctc.cohort import Classes
+from brightctc.cohort import READ_IN_VIEW, Classes
 from brightctc.errors import UserError
 from brightctc.evaluate import evaluate
 from drawn import NEGATIVE, POSITIVE
@@ -54,6 +54,13 @@ def same(cells: pl.DataFrame) -> pl.DataFrame:
         ),
         pytest.param(same, {"channel": "CD45"}, "no channel 'CD45'", "bright_field or dapi", id="unknown channel"),
         pytest.param(without_dapi, {"channel": "dapi"}, "1 of 120 cells have no DAPI", "--channel", id="without DAPI"),
+        pytest.param(
+            lambda cells: cells.with_columns(label_source=pl.lit(READ_IN_VIEW)),
+            {},
+            "120 labels of the part 'test' were given with a score in view",
+            "blind reading",
+            id="score in view",
+        ),
         pytest.param(same, {"resamples": 0}, "at least one resample", "2000", id="no resamples"),
         pytest.param(
             lambda cells: cells.with_columns(label=pl.lit(None, pl.String)),

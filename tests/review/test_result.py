@@ -89,7 +89,7 @@ def test_a_reader_is_held_against_himself(tmp_path: Path) -> None:
     assert found.pairs == ()
     assert found.fleiss.reason == "one reader"
     assert found.selves[0].all == 4
-    assert "himself" in text_of(person.get("/samples/1/agreement"))
+    assert "earlier self" in text_of(person.get("/samples/1/agreement"))
 
 
 def test_settling_needs_a_reason_and_stands_over_grades(room: Room) -> None:

@@ -4,6 +4,8 @@ from brightctc.cohort.decoded import Decoded, write_decoded
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
     MADE_SOURCE,
+    READ_BLIND,
+    READ_IN_VIEW,
     Classes,
     Cohort,
     CohortFile,
@@ -42,6 +44,8 @@ __all__ = [
     "MADE_SOURCE",
     "MAX_SIDE",
     "MIN_SIDE",
+    "READ_BLIND",
+    "READ_IN_VIEW",
     "Classes",
     "Cohort",
     "CohortFile",

@@ -19,6 +19,7 @@ TEXT_COLUMNS = (
     "cell_id", "bright_field", "dapi", "label", "label_source", "sample_id", "donor_id", "origin", "cell_line",
     "cancer_type", "site", "instrument", "cartridge_id", "instrument_cell_id", "selected_by",
 )  # fmt: skip
+READ_BLIND, READ_IN_VIEW = "reader, blind", "reader, score in view"  # label sources of `brightctc review export`
 MADE_SOURCE = "made"  # the label source of cells that `brightctc simulate` wrote
 NUMBER_COLUMNS = ("x", "y", "pixel_size_um", "blood_volume_ml", "fraction_imaged")
 

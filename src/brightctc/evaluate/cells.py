@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import Bundle, SampleMeasures
-from brightctc.cohort import Classes, Cohort
+from brightctc.cohort import READ_IN_VIEW, Classes, Cohort
 from brightctc.cohort.folder import PARTS
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 from brightctc.evaluate.claim import ALL
 from brightctc.metrics import Scored
 from brightctc.predict import score_cells
@@ -77,7 +77,21 @@ def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame,
         raise UserError(
             f"no cell of the part {part!r} has a label", cohort.root, "import it with --label, --positive, --negative"
         )
+    _refuse_seen_scores(cohort, rows, part)
     return rows, warnings
+
+
+def _refuse_seen_scores(cohort: Cohort, rows: pl.DataFrame, part: str) -> None:
+    """A figure from labels that follow a score would praise the score."""
+    if "label_source" not in rows.columns:
+        return
+    seen = int((labelled(cohort, rows) & (rows["label_source"] == READ_IN_VIEW).fill_null(False).to_numpy()).sum())
+    if seen:
+        raise UserError(
+            f"{plural(seen, 'label')} of the part {part!r} were given with a score in view, and follow it",
+            f"label_source {READ_IN_VIEW!r} in {cohort.root / 'cells.csv'}",
+            "measure on labels from a blind reading or from markers; these are good for training",
+        )
 
 
 def labelled(cohort: Cohort, rows: pl.DataFrame) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How far the readers of a sample agree, each with the others and with himself, in their blind readings."""
+"""How far the readers of a sample agree, each with the others and with an earlier self, in blind readings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """The first, blind reading: which cells of a sample are graded without their scores, and in what order.
 
 Half of the cells are those that the model ranks first, half are drawn at random from all others, so that the grades
-also tell of cells that no model would show. All readers get the same cells, each in an order of his own; a tenth of
-them comes once more, unannounced, to hold a reader against himself.
+also tell of cells that no model would show. All readers get the same cells, each in an order of their own; a tenth of
+them comes once more, unannounced, to hold each reader against an
+earlier self.
 """
 
 import hashlib

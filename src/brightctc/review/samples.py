@@ -1,6 +1,8 @@
 """Samples under review: scores tables, taken into the database once, a sample of theirs each."""
 
 import json
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,15 +100,17 @@ def progress(connection: Connection, reader: int) -> list[Progress]:
 
 
 def refuse_hidden_images(read: Sequence[Sample], connection: Connection, roots: Sequence[Path]) -> None:
-    """Raises UserError where images lie outside of the folders that may be shown."""
+    """Raises UserError where images lie outside of the folders that may be shown; its fix names the one to allow."""
     for sample in read:
-        first = select(cells.c.bright_field).where(cells.c.sample == sample.id, cells.c.bright_field.is_not(None))
-        path = connection.execute(first.order_by(cells.c.row).limit(1)).scalar()
-        if path is not None and not is_inside(sample.image_root / path, (sample.image_root, *roots)):
+        own = select(cells.c.bright_field).where(cells.c.sample == sample.id, cells.c.bright_field.is_not(None))
+        paths = [sample.image_root / path for path in connection.execute(own.order_by(cells.c.row)).scalars()]
+        folders = {path.parent for path in paths}
+        hidden = sorted(str(folder) for folder in folders if not is_inside(folder, (sample.image_root, *roots)))
+        if hidden:
             raise UserError(
-                f"images of {sample.name} lie outside of {sample.image_root}, such as {path}",
+                f"images of {sample.name} lie outside of {sample.image_root}, in {hidden[0]}",
                 plural(sample.cells, "cell"),
-                "allow their folder: --images FOLDER",
+                f"allow them to be shown: --images {shlex.quote(os.path.commonpath(hidden))}",
             )
 
 

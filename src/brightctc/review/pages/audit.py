@@ -40,7 +40,7 @@ def _shown(desk: Desk, asking: Asking, before: int, verified: bool = False, brok
 
 
 def _unread(desk: Desk, asking: Asking, connection: Connection) -> set[int]:
-    """Samples that the lead still reads blind himself: others' grades of them are not shown to him."""
+    """Samples that the lead still has to read blind: others' grades of them are not shown yet."""
     every = all_samples(connection)
     return {sample.id for sample in every if not blind.is_open(connection, sample, asking.who, desk.queue)}
 

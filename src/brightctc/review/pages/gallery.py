@@ -80,11 +80,13 @@ def gallery(desk: Desk, asking: Asking) -> Response:
         shown, flags = _count(connection, sample, view, asking.who.id), _flags(connection, sample)
         by_call = select(cells.c.called, func.count()).where(cells.c.sample == sample.id).group_by(cells.c.called)
         calls = {name or "unread": count for name, count in connection.execute(by_call)}
+        stained = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.dapi.is_not(None)).limit(1)
+        has_dapi = connection.execute(stained).first() is not None
         readers = [reader for reader, _ in accounts.everyone(connection)] if asking.who.leads else []
     blind.opened(desk.store, sample, asking.who)
     return page(
         desk, asking, "gallery.html.j2", sample=sample, view=view, shown=shown, at_once=AT_ONCE, orders=ORDERS,
-        flags=flags, calls=calls, readers=readers,
+        flags=flags, calls=calls, readers=readers, has_dapi=has_dapi,
     )  # fmt: skip
 
 

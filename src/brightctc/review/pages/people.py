@@ -28,7 +28,7 @@ def invite(desk: Desk, asking: Asking) -> Response:
 
 
 def set_active(desk: Desk, asking: Asking) -> Response:
-    """Let a reader in, or no longer; nobody shuts himself out."""
+    """Let a reader in, or no longer; nobody shuts themselves out."""
     name, wanted = asking.form.get("name", ""), asking.form.get("active", "") == "yes"
     if name == asking.who.name:
         raise HTTPException(400, "You can't shut yourself out.")

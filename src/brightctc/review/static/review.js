@@ -35,10 +35,10 @@ document.addEventListener("keydown", (event) => {
   } else if (event.key === "u") press("#back button");
   else if (event.key === "ArrowLeft") press("#before");
   else if (event.key === "ArrowRight") press("#after");
-  else if (event.key === "c") press("#contrast");
+  else if (event.key === "c") press("#contrast, #own-contrast");
   else if (event.key === "z") press("#zoom");
   else if (event.key === "w") press("#window");
-  else if (event.key === "d") press("#stain");
+  else if (event.key === "d") press("#stain, #stained");
   else if (event.key === "n") {
     const note = document.querySelector("#grading [name=note]");
     if (note) {
@@ -111,6 +111,16 @@ toggle("stain", (on) => {
   figure.hidden = !on;
 });
 
+/* In the gallery: which channel of all cells, at which contrast. A cell without a stain stays in bright field. */
+const shown = { stained: false, own: false };
+const dressed = (image) => {
+  const channel = shown.stained && "dapi" in image.dataset ? "dapi" : "bright_field";
+  image.src = `/cells/${image.dataset.cell}/${channel}.png?small${shown.own ? "&contrast=auto" : ""}`;
+};
+const dressAll = () => document.querySelectorAll(".tile img").forEach(dressed);
+toggle("own-contrast", (on) => { shown.own = on; dressAll(); });
+toggle("stained", (on) => { shown.stained = on; dressAll(); });
+
 const filters = document.getElementById("filters");
 if (filters) filters.addEventListener("change", () => filters.requestSubmit());
 
@@ -143,6 +153,7 @@ if (gallery) {
         .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(String(answer.status)))))
         .then((text) => {
           const parsed = new DOMParser().parseFromString(text, "text/html");
+          if (shown.stained || shown.own) parsed.querySelectorAll("img").forEach(dressed);
           block.replaceChildren(...parsed.body.children);
           block.dataset.state = "there";
         })
