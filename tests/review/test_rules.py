@@ -29,7 +29,8 @@ def address(rule: Rule) -> str:
     """The rule's path with numbers and names in it."""
     path = rule.path
     for name, value in (("{sample:int}", "1"), ("{cell:int}", "1"), ("{turn:int}", "0"), ("{channel}", "bright_field"),
-                        ("{name}", "review.css"), ("{token}", "none")):  # fmt: skip
+                       
+                        ("{report:int}", "1"), ("{kind}", "csv"), ("{name}", "review.css"), ("{token}", "none")):  # fmt: skip
         path = path.replace(name, value)
     assert "{" not in path
     return path

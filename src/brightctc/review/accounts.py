@@ -107,6 +107,13 @@ def sign_in(store: Store, name: str, password: str) -> str | None:
     return token
 
 
+def knows_password(store: Store, reader: Reader, password: str) -> bool:
+    """Is it this reader's?"""
+    with store.reading() as connection:
+        kept = connection.execute(select(readers.c.password).where(readers.c.id == reader.id)).scalar()
+    return _is_right(kept or _NOBODY, password[:LONGEST])
+
+
 def refused(store: Store, name: str, address: str) -> None:
     """Keep that somebody tried in vain."""
     with store.writing() as writing:

@@ -14,13 +14,15 @@ from brightctc.errors import UserError
 from brightctc.review.agreeing import Verdict, judged
 from brightctc.review.grading import AGAIN
 from brightctc.review.samples import Sample, all_samples
-from brightctc.review.schema import cells, grades, turns
+from brightctc.review.schema import cells, grades, outcomes, turns
 from brightctc.review.store import COMMAND, Store
 
 COLUMNS = (
-    "cell_id", "sample_id", "label", "label_source", "verdict", "grades", "readers", "queue", "inclusion_probability",
-    "selected_by", "bundle_hash", "chain_head",
+    "cell_id", "sample_id", "label", "label_source", "outcome", "verdict", "grades", "readers", "queue",
+    "inclusion_probability", "selected_by", "bundle_hash", "chain_head",
 )  # fmt: skip
+SEQUENCED = "sequencing"
+"""Label source of a cell that was recovered and turned out to be one, or none."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ def export_labels(db: str, out: Path, *, overwrite: bool = False) -> Exported:
     """Write every graded cell: label, how it came about, and with what probability its cell was read.
 
     A label is the positive class where two readers or more, or a settlement, say 3 or 4; `not <class>` for 1 and 2,
-    which does not claim that it is a leukocyte. Cells read once, open or dummy have none. `label_source` tells whether
-    all grades were given blind; `selected_by` names the bundle whose rank, or gallery, chose the cell, and is empty for
-    a random draw. Raises UserError where nothing is graded yet.
+    which does not claim that it is a leukocyte; an outcome of sequencing stands before both. Cells read once, open or
+    dummy have none. `label_source` tells whether all grades were given blind; `selected_by` names the bundle whose
+    rank, or gallery, chose the cell, and is empty for a random draw. Raises UserError where nothing is graded yet.
     """
     files.refuse_existing(out, overwrite)
     with Store.opened(db) as store:
@@ -61,15 +63,23 @@ def export_labels(db: str, out: Path, *, overwrite: bool = False) -> Exported:
 def _rows(connection: Connection, sample: Sample) -> Iterator[dict[str, Any]]:
     queues = _queues(connection, sample)
     seen = _in_view(connection, sample)
+    known = _outcomes(connection, sample)
     names = {Verdict.CONFIRMED: sample.positive, Verdict.REJECTED: f"not {sample.positive}"}
     for one in judged(connection, sample):
         queue, probability = queues.get(one.cell, ("gallery", None))
+        outcome = known.get(one.cell, "")
         in_view = one.settled is not None or one.cell in seen
         yield {
             "cell_id": one.cell_id,
             "sample_id": sample.name,
-            "label": names.get(one.verdict, ""),
-            "label_source": READ_IN_VIEW if in_view else READ_BLIND,
+            "label": {"positive": sample.positive, "negative": names[Verdict.REJECTED]}.get(outcome)
+            or names.get(one.verdict, ""),
+            "label_source": SEQUENCED
+            if outcome in ("positive", "negative")
+            else READ_IN_VIEW
+            if in_view
+            else READ_BLIND,
+            "outcome": outcome,
             "verdict": str(one.verdict),
             "grades": "; ".join(f"{name}: {grade}" for name, grade in one.grades.items()),
             "readers": len(one.grades),
@@ -78,6 +88,13 @@ def _rows(connection: Connection, sample: Sample) -> Iterator[dict[str, Any]]:
             "selected_by": "" if queue == "random" else f"{queue} by {sample.about['bundle_hash'][:12]}",
             "bundle_hash": sample.about["bundle_hash"],
         }
+
+
+def _outcomes(connection: Connection, sample: Sample) -> dict[int, str]:
+    """What recovered cells turned out to be."""
+    of = outcomes.c
+    chosen = select(of.cell, of.outcome).join(cells, cells.c.id == of.cell).where(cells.c.sample == sample.id)
+    return {row.cell: row.outcome for row in connection.execute(chosen)}
 
 
 def _queues(connection: Connection, sample: Sample) -> Mapping[int, tuple[str, float]]:

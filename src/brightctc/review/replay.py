@@ -1,5 +1,6 @@
 """Are the tables what the events tell of? Whoever changes a table by other means leaves the chain as it is."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from brightctc.review import grading, picking
 from brightctc.review.chain import Break
-from brightctc.review.schema import events, grades, picks, readers, settlements
+from brightctc.review.schema import events, grades, picks, readers, reports, settlements
 from brightctc.review.store import Store
 
 
@@ -17,7 +18,7 @@ def verify(store: Store) -> Break | None:
     if broken is not None:
         return broken
     with store.reading() as connection:
-        return _grades(connection) or _settlements(connection) or _picks(connection)
+        return _grades(connection) or _settlements(connection) or _picks(connection) or _reports(connection)
 
 
 def _told(connection: Connection, kinds: Sequence[str]) -> Iterator[tuple[Row, dict]]:
@@ -58,6 +59,17 @@ def _picks(connection: Connection) -> Break | None:
         if told.pop(row.cell, None) != (row.use, row.container, row.event, row.confirmed):
             return Break(row.event, f"the pick of cell {row.cell} is not the one of this event")
     return _gone([number for _, _, number, _ in told.values()], "the pick")
+
+
+def _reports(connection: Connection) -> Break | None:
+    told = {row.number: about["sha256"] for row, about in _told(connection, ("signed report",))}
+    for row in connection.execute(select(reports)):
+        expected = told.pop(row.event, None)
+        if expected is None:
+            return Break(row.event, f"report {row.id} was never signed")
+        if row.document is not None and hashlib.sha256(row.document.encode()).hexdigest() != expected:
+            return Break(row.event, f"report {row.id} has been changed since it was signed")
+    return _gone(list(told), "the report")
 
 
 def _gone(numbers: Sequence[int], what: str) -> Break | None:

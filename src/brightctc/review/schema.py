@@ -164,3 +164,25 @@ picks = Table(
     CheckConstraint("container in ('single', 'pool')", name="container"),
 )
 """Cells to be recovered, and matched controls. confirmed: the event of a second look."""
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sample", Integer, ForeignKey("samples.id"), nullable=False),
+    Column("event", Integer, ForeignKey("events.number"), nullable=False),
+    Column("supersedes", Integer, ForeignKey("reports.id")),
+    Column("document", Text),
+)
+"""Signed reports as they were signed: none is ever edited; a later one supersedes it. document: None once a donor
+has withdrawn."""
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("cell", Integer, ForeignKey("cells.id"), primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    Column("event", Integer, ForeignKey("events.number"), nullable=False),
+    CheckConstraint("outcome in ('positive', 'negative', 'failed')", name="outcome"),
+)
+"""What recovered cells turned out to be, by sequencing or the like."""

@@ -38,7 +38,7 @@ class Writing:
     connection: Connection
 
     def record(
-        self, who: str, kind: str, texts: Mapping[str, str] | None = None, *, cell: int | None = None, **about: Any
+        self, who: str, kind: str, texts: Mapping[str, str] | None = None, /, *, cell: int | None = None, **about: Any
     ) -> int:
         """Append an event; its number.
 
@@ -141,7 +141,8 @@ class Store:
                 about = json.loads(row.about)
                 yield Event(row.number, row.at, row.who, row.kind, row.cell, about, row.previous), row.hash
 
-    def head(self, connection: Connection) -> str:
+    @staticmethod
+    def head(connection: Connection) -> str:
         """Hash of the last event."""
         of = schema.events.c
         return connection.execute(select(of.hash).order_by(of.number.desc()).limit(1)).scalar() or START
@@ -188,8 +189,9 @@ def _prepare_sqlite(engine: Engine, url: URL) -> None:
     def connected(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions begin where this module says
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS}000"):
-            cursor.execute(f"PRAGMA {pragma}")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            cursor.execute(f"PRAGMA {pragma}")  # what is taken out is overwritten, too
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS}000")
         cursor.close()
 
     @event.listens_for(engine, "begin")

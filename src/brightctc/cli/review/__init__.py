@@ -5,7 +5,15 @@ from importlib import import_module
 import typer
 
 # command → its module in this folder; modules import their library inside the command, so that --help is quick
-COMMANDS = {"serve": "serve", "user": "user", "export": "export", "verify": "verify", "backup": "backup"}
+COMMANDS = {
+    "serve": "serve",
+    "user": "user",
+    "export": "export",
+    "outcomes": "outcomes",
+    "verify": "verify",
+    "backup": "backup",
+    "withdraw": "withdraw",
+}
 
 command = typer.Typer(
     no_args_is_help=True,

@@ -1,9 +1,13 @@
 """For leads: how readers of a sample agree, what is to be settled, counts, the pick sheet and its exports."""
 
+import tempfile
+from pathlib import Path
+
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from brightctc.review import agreeing, agreement, blind, counting, picking, sheets
+from brightctc.report.pdf import browser, print_page
+from brightctc.review import agreeing, agreement, blind, counting, picking, sheets, signing
 from brightctc.review.pages.reading import GRADES, known_sample
 from brightctc.review.samples import Sample
 from brightctc.review.store import now
@@ -50,13 +54,15 @@ def result(desk: Desk, asking: Asking) -> Response:
         every = agreeing.judged(connection, sample)
         count = counting.counts(connection, sample, every)
         sheet = picking.picked(connection, sample)
+        reports = signing.signed(connection, sample)
     there = {one.row.id for one in sheet}
     verdict = agreeing.Verdict
     may = [one for one in every if one.positive and one.verdict is not verdict.OPEN and one.cell not in there]
     controls = [one for one in every if one.verdict is verdict.REJECTED and one.cell not in there]
     return page(
         desk, asking, "result.html.j2", sample=sample, count=count, sheet=sheet, may=may[:_MOST],
-        controls=controls[:24], tab="result", more=min(desk.queue or 100, count.draw.unread),
+        controls=controls[:24], tab="result", more=min(desk.queue or 100, count.draw.unread), reports=reports,
+        meanings=signing.MEANINGS,
     )  # fmt: skip
 
 
@@ -106,6 +112,37 @@ def more(desk: Desk, asking: Asking) -> Response:
     return moved(f"/samples/{sample.id}/read" if drawn else f"/samples/{sample.id}/result")
 
 
+def sign(desk: Desk, asking: Asking) -> Response:
+    """A report of what is known now, signed with the lead's password; wrong ones have to wait as at the door."""
+    sample, form, key = _opened(desk, asking), asking.form, f"name {asking.who.name.casefold()}"
+    if wait := desk.attempts.wait(key):
+        raise HTTPException(429, f"Too many tries. Wait {wait:.0f} seconds, then try again.")
+    desk.attempts.failed(key)
+    signing.sign(
+        desk.store, desk.pictures, desk.templates, sample, asking.who, form.get("password", ""), form.get("meaning", "")
+    )
+    desk.attempts.succeeded(key)
+    return moved(f"/samples/{sample.id}/result")
+
+
+def report(desk: Desk, asking: Asking) -> Response:
+    """A signed report, as it was signed, or printed from it."""
+    sample, kind = _opened(desk, asking), asking.request.path_params["kind"]
+    number = asking.number("report")
+    with desk.store.reading() as connection:
+        text = signing.document(connection, sample, number)
+    if text is None or kind not in ("html", "pdf"):
+        raise HTTPException(404, "There is no such report.")
+    headers = {"content-disposition": f'attachment; filename="report-{number}.{kind}"'}
+    if kind == "html":
+        return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+    with tempfile.TemporaryDirectory() as folder:
+        page_file, pdf = Path(folder) / "report.html", Path(folder) / "report.pdf"
+        page_file.write_text(text, encoding="utf-8")
+        print_page(browser(), page_file, pdf)
+        return Response(pdf.read_bytes(), media_type="application/pdf", headers=headers)
+
+
 def _opened(desk: Desk, asking: Asking) -> Sample:
     """The sample, once the lead has done his own blind reading: this page tells what others said."""
     sample = known_sample(desk, asking)
@@ -132,5 +169,7 @@ RULES = (
     Rule("/samples/{sample:int}/result", "lead", result),
     Rule("/samples/{sample:int}/pick", "lead", pick, reads=False),
     Rule("/samples/{sample:int}/more", "lead", more, reads=False),
+    Rule("/samples/{sample:int}/sign", "lead", sign, reads=False),
+    Rule("/samples/{sample:int}/reports/{report:int}.{kind}", "lead", report),
     Rule("/samples/{sample:int}/picks.{kind}", "lead", export, reads=False),
 )

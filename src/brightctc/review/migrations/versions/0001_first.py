@@ -128,3 +128,18 @@ def upgrade() -> None:
         sa.CheckConstraint("use in ('pick', 'control')", name="use"),
         sa.CheckConstraint("container in ('single', 'pool')", name="container"),
     )
+    op.create_table(
+        "reports",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("sample", sa.Integer, sa.ForeignKey("samples.id"), nullable=False),
+        sa.Column("event", sa.Integer, sa.ForeignKey("events.number"), nullable=False),
+        sa.Column("supersedes", sa.Integer, sa.ForeignKey("reports.id")),
+        sa.Column("document", sa.Text),
+    )
+    op.create_table(
+        "outcomes",
+        sa.Column("cell", sa.Integer, sa.ForeignKey("cells.id"), primary_key=True),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("event", sa.Integer, sa.ForeignKey("events.number"), nullable=False),
+        sa.CheckConstraint("outcome in ('positive', 'negative', 'failed')", name="outcome"),
+    )
