@@ -25,12 +25,22 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         yield room
 
 
+_VALUES = {
+    "{sample:int}": "1",
+    "{cell:int}": "1",
+    "{turn:int}": "0",
+    "{report:int}": "1",
+    "{channel}": "bright_field",
+    "{kind}": "csv",
+    "{name}": "review.css",
+    "{token}": "none",
+}
+
+
 def address(rule: Rule) -> str:
     """The rule's path with numbers and names in it."""
     path = rule.path
-    for name, value in (("{sample:int}", "1"), ("{cell:int}", "1"), ("{turn:int}", "0"), ("{channel}", "bright_field"),
-                       
-                        ("{report:int}", "1"), ("{kind}", "csv"), ("{name}", "review.css"), ("{token}", "none")):  # fmt: skip
+    for name, value in _VALUES.items():
         path = path.replace(name, value)
     assert "{" not in path
     return path

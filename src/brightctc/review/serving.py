@@ -9,10 +9,12 @@ from typing import Any
 
 import uvicorn
 
+from brightctc.bundle import Bundle
 from brightctc.errors import UserError, typed
 from brightctc.review import accounts, samples
 from brightctc.review.app import app
 from brightctc.review.images import Pictures
+from brightctc.review.jobs import Jobs
 from brightctc.review.store import COMMAND, Store
 from brightctc.review.web import Desk
 
@@ -45,6 +47,9 @@ def serve(
     tls: tuple[Path, Path] | None = None,
     plain: bool = False,
     hosts: Sequence[str] = (),
+    new: Sequence[Path] = (),
+    bundles: Sequence[Path] = (),
+    work: Path = Path("review-samples"),
     ready: Callable[[Served], None] | None = None,
 ) -> None:
     """Serve until stopped.
@@ -52,23 +57,29 @@ def serve(
     db: URL of the database, made where there is none. images: folders beside the scores' own whose images may be shown.
     blind: cells of each blind reading; 0: there is none. tls: files of certificate and key. plain: allow an address
     that others reach, without TLS. hosts: further names that the server is called by. ready: told once, before the
-    first request. Raises UserError for what the user can fix.
+    first request. new, bundles: folders whose folders leads may score in the browser, and the models that may; what is
+    made of them is written into work. Raises UserError for what the user can fix.
     """
     _refuse_open(host, tls, plain)
     _refuse_taken_port(host, port)
+    _refuse_unusable(new, bundles)
     with Store.opened(db, make=True) as store:
         found = samples.take_in(store, scores, COMMAND)
         with store.reading() as connection:
             samples.refuse_hidden_images(found, connection, images)
             everything = samples.all_samples(connection)
-        if not everything:
+        if not everything and not new:
             raise UserError("there is nothing to review", db, f"give scores: {typed('review serve', 'scores.csv')}")
         address = f"{'https' if tls else 'http'}://{_in_address(host)}:{port}"
         invitation = None
         if accounts.needs_a_lead(store):
             invitation = f"{address}/welcome/{accounts.invite(store, COMMAND, None, 'lead')}"
         names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts})
-        desk = Desk(store, Pictures(tuple(images)), blind, tls is not None, names)
+        pictures = Pictures((*images, *new))
+        jobs = None
+        if new:
+            jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
+        desk = Desk(store, pictures, blind, tls is not None, names, jobs)
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))
         certificate, key = tls or (None, None)
@@ -76,6 +87,20 @@ def serve(
             app(desk), host=host, port=port, log_level="warning", server_header=False, date_header=False,
             proxy_headers=False, ssl_certfile=certificate, ssl_keyfile=key, access_log=False,
         )  # fmt: skip
+
+
+def _take_in(store: Store, scores: Path, by: str) -> None:
+    samples.take_in(store, [scores], by)
+
+
+def _refuse_unusable(new: Sequence[Path], bundles: Sequence[Path]) -> None:
+    missing = next((folder for folder in new if not folder.is_dir()), None)
+    if missing is not None:
+        raise UserError("there is no such folder", missing, "check the path given to --new")
+    if bool(new) != bool(bundles):
+        raise UserError("new samples need a folder and a model", "--new, --bundle", "give both")
+    for bundle in bundles:
+        Bundle.read(bundle)
 
 
 def _refuse_open(host: str, tls: object, plain: bool) -> None:

@@ -20,6 +20,7 @@ from brightctc.review.accounts import Reader, whose
 from brightctc.review.attempts import Attempts
 from brightctc.review.grading import WORDS
 from brightctc.review.images import Asked, Pictures
+from brightctc.review.jobs import Jobs
 from brightctc.review.store import Store
 
 Who = Literal["anyone", "reader", "lead"]
@@ -31,13 +32,17 @@ _MOST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Desk:
-    """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to."""
+    """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to.
+
+    jobs: that score new samples; None: the server was started without.
+    """
 
     store: Store
     pictures: Pictures
     queue: int
     secure: bool
     hosts: frozenset[str]
+    jobs: Jobs | None = None
     attempts: Attempts = field(default_factory=Attempts)
 
     @property

@@ -51,6 +51,16 @@ def command(
         list[str] | None,
         typer.Option(help="A further name that browsers call this server by, as of a proxy.", metavar="HOST"),
     ] = None,
+    new: Annotated[
+        list[Path] | None,
+        typer.Option(help="A folder whose folders leads may score as new samples in the browser. Repeatable."),
+    ] = None,
+    bundle: Annotated[
+        list[Path] | None, typer.Option(help="With --new: a bundle that may score them. Repeatable.")
+    ] = None,
+    work: Annotated[Path, typer.Option(help="With --new: where their cohorts and scores are written.")] = Path(
+        "review-samples"
+    ),
     json: Json = False,
 ) -> None:
     """Grade cells in a browser.
@@ -74,6 +84,9 @@ def command(
         tls=None if certificate is None or key is None else (certificate, key),
         plain=plain,
         hosts=name or [],
+        new=new or [],
+        bundles=bundle or [],
+        work=work,
         ready=lambda served: _show(printer, served),
     )
 

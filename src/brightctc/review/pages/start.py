@@ -17,7 +17,15 @@ def start(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         found = samples.progress(connection, asking.who.id)
         is_open = {one.sample.id: blind.is_open(connection, one.sample, asking.who, desk.queue) for one in found}
-    return page(desk, asking, "start.html.j2", found=found, is_open=is_open, blind=desk.queue)
+    return page(
+        desk,
+        asking,
+        "start.html.j2",
+        found=found,
+        is_open=is_open,
+        blind=desk.queue,
+        can_add=desk.jobs is not None and asking.who.leads,
+    )
 
 
 def static(desk: Desk, asking: Asking) -> Response:

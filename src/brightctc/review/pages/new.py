@@ -1,0 +1,53 @@
+"""A new sample, for leads who don't type commands: a folder, how its files are named, a bundle; then progress."""
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from brightctc.review.jobs import PRESETS, STEPS, Jobs, Wanted
+from brightctc.review.web import Asking, Desk, Rule, moved, page
+
+_MOST = 500
+"""Folders that are listed."""
+
+
+def new(desk: Desk, asking: Asking) -> Response:
+    """Where folders may be chosen from, or how far a job is."""
+    jobs, given = _jobs(desk), asking.request.query_params
+    root = _number(given.get("root", "0"))
+    here = jobs.folder_of(root, given.get("in", ""))
+    base = jobs.roots[root]
+    inside = sorted(path.name for path in here.iterdir() if path.is_dir() and not path.name.startswith("."))
+    at = "" if here.resolve() == base.resolve() else str(here.resolve().relative_to(base.resolve()))
+    return page(
+        desk, asking, "new.html.j2", jobs=jobs, root=root, at=at, inside=inside[:_MOST], presets=PRESETS, steps=STEPS,
+        files=sum(path.is_file() for path in here.iterdir()), state=jobs.state,
+    )  # fmt: skip
+
+
+def start(desk: Desk, asking: Asking) -> Response:
+    """Begin to score a folder."""
+    jobs, form = _jobs(desk), asking.form
+    bundle = _number(form.get("bundle", ""))
+    if bundle >= len(jobs.bundles):
+        raise HTTPException(400, "There is no such bundle.")
+    folder = jobs.folder_of(_number(form.get("root", "")), form.get("in", ""))
+    pattern = form.get("pattern", "").strip() or PRESETS.get(form.get("preset", ""), "")
+    names = (form.get("bright_field", "").strip() or "BF", form.get("dapi", "").strip())
+    jobs.start(Wanted(folder, jobs.bundles[bundle], pattern, *names, by=asking.who.name))
+    return moved("/new")
+
+
+def _jobs(desk: Desk) -> Jobs:
+    if desk.jobs is None:
+        raise HTTPException(404, "This server was started without --new and --bundle.")
+    return desk.jobs
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 10**6
+
+
+RULES = (
+    Rule("/new", "lead", new),
+    Rule("/new", "lead", start, reads=False),
+)

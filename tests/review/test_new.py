@@ -1,0 +1,116 @@
+"""A new sample from the browser: a folder below an allowed one is listed, checked and scored, and joins the others."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from brightctc.errors import UserError
+from brightctc.review import samples
+from brightctc.review.images import Pictures
+from brightctc.review.jobs import Jobs, Wanted
+from brightctc.review.serving import serve
+from drawn import draw_export
+from reviewed import Person, Room, draw_scores, opened, text_of
+from served import free_port
+from tiny_bundle import tiny_bundle
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Person]:
+    """A lead at a server that may score what lies in `new/`."""
+    draw_export(tmp_path / "new/tube <7>", cells=12, donors=3)
+    (tmp_path / "new/empty").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "new/link").symlink_to(tmp_path / "secret")
+    tiny_bundle(tmp_path / "bundle")
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path), blind=0) as room:
+        store, roots = room.desk.store, (tmp_path / "new",)
+
+        def take_in(made: Path, by: str) -> None:
+            samples.take_in(store, [made], by)
+
+        jobs = Jobs(roots, (tmp_path / "bundle",), tmp_path / "work", take_in)
+        yield Room(replace(room.desk, jobs=jobs, pictures=Pictures(roots))).enter()
+
+
+def waited(person: Person) -> str:
+    jobs = person.desk.jobs
+    assert jobs is not None
+    for _ in range(600):
+        if jobs.state is not None and not jobs.state.runs:
+            return jobs.state.step
+        time.sleep(0.1)
+    pytest.fail("it takes too long")
+
+
+@pytest.mark.slow  # three commands in processes of their own
+def test_a_folder_becomes_a_sample(lab: Person) -> None:
+    assert "tube &lt;7&gt;/" in lab.get("/new")
+    page = lab.get("/new?in=tube%20%3C7%3E")
+    assert "Score new/tube &lt;7&gt;" in page
+    form = {"root": 0, "bundle": 0, "in": "tube <7>", "preset": "sample folders, cell_channel"}
+    page = lab.post("/new", **form, bright_field="BF", dapi="DAPI")
+    assert "list the images" in page
+    lab.post("/new", 400, **form)  # one at a time
+    assert waited(lab) == "done"
+    page = lab.get("/new")
+    assert "it is among the samples" in page
+    start = text_of(lab.get("/"))
+    assert "S00" in start
+    added = lab.get("/samples/2/cells")
+    assert "tile" in added
+    cell = added.split('href="/cells/')[1].split("?")[0].split('"')[0]
+    lab.get(f"/cells/{cell}/bright_field.png")
+
+
+@pytest.mark.slow  # a command in a process of its own
+def test_what_fails_says_why(lab: Person) -> None:
+    lab.post("/new", root=0, bundle=0, **{"in": "empty"}, pattern="{cell_id}.tif")
+    assert waited(lab) == "failed"
+    page = lab.get("/new")
+    assert "could not be scored" in page
+    assert "error" in page
+    assert "fix" in page
+
+
+def test_nothing_outside_can_be_chosen(lab: Person, tmp_path: Path) -> None:
+    for place in ("..", "../secret", "link", "tube <7>/../..", "/etc", str(tmp_path / "secret"), "none"):
+        lab.client.get("/new", params={"in": place})
+        assert lab.client.get("/new", params={"in": place}).status_code == 400
+        lab.post("/new", 400, root=0, bundle=0, **{"in": place})
+    for form in ({"root": 1}, {"root": -1}, {"root": "x"}, {"bundle": 1}, {"bundle": ""}):
+        lab.post("/new", 400, **{"root": 0, "bundle": 0, "in": "empty", **form})
+    assert lab.desk.jobs is not None
+    assert lab.desk.jobs.state is None
+
+
+def test_without_places_there_is_no_such_page(quick_room: Room) -> None:
+    ada = quick_room.enter()
+    ada.get("/new", 404)
+    assert "New sample" not in ada.get("/")
+
+
+def test_places_that_will_not_do(tmp_path: Path, scores: Path) -> None:
+    db = f"sqlite:///{tmp_path}/r.db"
+    for new, bundles, what in (
+        ([tmp_path / "none"], [tmp_path], "no such folder"), ([tmp_path], [], "a folder and a model"),
+        ([], [tmp_path], "a folder and a model"), ([tmp_path], [tmp_path], "bundle"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=what):
+            serve([scores], db=db, port=free_port(), new=new, bundles=bundles)
+
+
+def test_a_job_without_a_bundle_fails_in_words(tmp_path: Path) -> None:
+    jobs = Jobs((tmp_path,), (tmp_path,), tmp_path / "work", lambda made, by: None)
+    wanted = Wanted(tmp_path, tmp_path / "no bundle", "", "BF", "", "Ada")
+    jobs.start(wanted)
+    for _ in range(100):
+        if jobs.state is not None and jobs.state.step == "failed":
+            break
+        time.sleep(0.05)
+    assert jobs.state is not None
+    assert jobs.state.step == "failed"
+    assert any("bundle" in line for lines in jobs.state.said.values() for line in lines)
