@@ -10,35 +10,46 @@ from statsmodels.stats import inter_rater
 from brightctc.metrics import fleiss_kappa, positive_agreement, weighted_kappa, with_interval
 
 
+def table_of(first: np.ndarray, second: np.ndarray, grades: int) -> np.ndarray:
+    table = np.zeros((grades, grades), int)
+    np.add.at(table, (first, second), 1)
+    return table
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_kappas_are_those_of_other_libraries(seed: int) -> None:
     rng = np.random.default_rng(seed)
     first = rng.integers(4, size=80)
     second = np.clip(first + rng.integers(-1, 2, size=80), 0, 3)
-    assert weighted_kappa(first, second, 4) == pytest.approx(cohen_kappa_score(first, second, weights="quadratic"))
-    counts = rng.multinomial(3, [0.5, 0.3, 0.2], size=60)
-    assert fleiss_kappa(counts) == pytest.approx(inter_rater.fleiss_kappa(counts))
+    expected = cohen_kappa_score(first, second, weights="quadratic")
+    assert weighted_kappa(table_of(first, second, 4)) == pytest.approx(expected)
+    positive = rng.binomial(5, 0.3, size=60)
+    expected = inter_rater.fleiss_kappa(np.stack([positive, 5 - positive], axis=1))
+    assert fleiss_kappa(np.bincount(positive, minlength=6)) == pytest.approx(expected)
 
 
 def test_known_cases() -> None:
-    same = np.array([0, 1, 2, 3])
-    assert weighted_kappa(same, same, 4) == 1
-    assert weighted_kappa(same, same[::-1], 4) == -1
-    assert fleiss_kappa(np.array([[2, 0], [0, 2]])) == 1
-    assert positive_agreement(np.array([True, True, False, False]), np.array([True, False, True, False])) == 0.5
+    assert weighted_kappa(np.eye(4)) == 1
+    assert weighted_kappa(np.eye(4)[::-1]) == -1
+    assert fleiss_kappa(np.array([3, 0, 4])) == 1
+    assert positive_agreement(np.array([[1, 1], [1, 1]])) == 0.5
+
+
+def test_many_tables_at_once() -> None:
+    tables = np.random.default_rng(0).integers(9, size=(5, 4, 4))
+    assert weighted_kappa(tables) == pytest.approx([float(weighted_kappa(table)) for table in tables])
 
 
 def test_where_nothing_can_be_said() -> None:
-    none, one = np.array([], dtype=int), np.zeros(5, dtype=int)
+    alike = np.zeros((4, 4), int)
+    alike[2, 2] = 9
     for value in (
-        weighted_kappa(none, none, 4), weighted_kappa(one, one, 4), fleiss_kappa(np.zeros((0, 2), dtype=int)),
-        fleiss_kappa(np.array([[2, 0], [2, 0]])), positive_agreement(one > 0, one > 0),
+        weighted_kappa(np.zeros((4, 4))), weighted_kappa(alike), fleiss_kappa(np.zeros(3)),
+        fleiss_kappa(np.array([0, 0, 7])), positive_agreement(np.array([[9, 0], [0, 0]])),
     ):  # fmt: skip
         assert math.isnan(value)
-    with pytest.raises(ValueError, match="same number"):
-        fleiss_kappa(np.array([[2, 0], [1, 0]]))
-    with pytest.raises(ValueError, match="same number"):
-        fleiss_kappa(np.array([[1, 0], [0, 1]]))
+    with pytest.raises(ValueError, match="two readers"):
+        fleiss_kappa(np.array([1, 2]))
 
 
 def test_intervals_hold_the_value_and_narrow() -> None:
@@ -47,15 +58,26 @@ def test_intervals_hold_the_value_and_narrow() -> None:
     for cells in (40, 400):
         first = rng.integers(4, size=cells)
         second = np.where(rng.random(cells) < 0.7, first, rng.integers(4, size=cells))
-        found = with_interval(lambda a, b: weighted_kappa(a, b, 4), first, second)
+        found = with_interval(weighted_kappa, table_of(first, second, 4))
         assert found.value is not None
         assert found.low is not None
         assert found.high is not None
         assert found.low < found.value < found.high
         widths.append(found.high - found.low)
     assert widths[1] < widths[0] / 2
-    none = with_interval(positive_agreement, first[:0] > 0, first[:0] > 0)
+    none = with_interval(positive_agreement, np.zeros((2, 2), int))
     assert (none.value, none.reason) == (None, "no cell")
-    rare = np.array([True] + [False] * 30)
-    alone = with_interval(positive_agreement, rare, rare)
+    alone = with_interval(positive_agreement, np.array([[30, 0], [0, 1]]))
     assert (alone.value, alone.low, alone.reason) == (1, None, "too few cells for an interval")
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    truth = np.array([[0.3, 0.1, 0.0, 0.0], [0.1, 0.2, 0.05, 0.0], [0.0, 0.05, 0.1, 0.02], [0.0, 0.0, 0.02, 0.06]])
+    rng, value = np.random.default_rng(1), float(weighted_kappa(truth))
+    held = 0
+    for seed in range(200):
+        found = with_interval(weighted_kappa, rng.multinomial(150, truth.ravel()).reshape(4, 4), seed=seed)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= value <= found.high
+    assert 0.88 <= held / 200 <= 1

@@ -102,6 +102,46 @@ def test_a_lead_invites_in_the_browser(quick_room: Room) -> None:
     ada.post("/readers/active", 400, name="Ada", active="no")
 
 
+def test_a_new_password(room: Room) -> None:
+    bo = room.enter("Bo", "reader")
+    token = accounts.reset(room.desk.store, "Ada", "Bo")
+    other = room.stranger()
+    assert "A new password" in other.get(f"/welcome/{token}")
+    other.client.post(f"/welcome/{token}", data={"password": "another long one", "again": "another long one"})
+    assert "<h1>Sign in" in bo.get("/")
+    assert accounts.sign_in(room.desk.store, "Bo", PASSWORD) is None
+    assert accounts.sign_in(room.desk.store, "Bo", "another long one") is not None
+    with room.desk.store.reading() as connection:
+        assert len(accounts.everyone(connection)) == 1
+    with pytest.raises(UserError, match="no reader is called"):
+        accounts.reset(room.desk.store, "Ada", "Cy")
+
+
+def test_links_end_with_who_made_them_and_with_the_first_lead(room: Room) -> None:
+    store = room.desk.store
+    earlier, later = (accounts.invite(store, "(command line)", None, "lead") for _ in range(2))
+    room.stranger().get(f"/welcome/{earlier}", 404)
+    accounts.sign_up(store, later, "Ada", PASSWORD)
+    link = accounts.invite(store, "Ada", "Cy", "lead")
+    with store.reading() as connection:
+        assert accounts.expected(connection) == [("Cy", "lead")]
+    accounts.set_active(store, "x", "Ada", active=False)
+    room.stranger().get(f"/welcome/{link}", 404)
+
+
+@pytest.mark.parametrize("name", ["ADA", "(command line)"])
+def test_names_that_could_be_taken_for_others(quick_room: Room, name: str) -> None:
+    quick_room.enter("Ada")
+    with pytest.raises(UserError):
+        accounts.invite(quick_room.desk.store, "x", name, "reader")
+
+
+def test_what_is_typed_as_a_name_does_not_stay_in_the_chain(room: Room) -> None:
+    room.stranger().client.post("/sign-in", data={"name": "my secret passphrase", "password": "x"})
+    with room.desk.store.reading() as connection:
+        assert "passphrase" not in repr([event.about for event, _ in room.desk.store.events(connection)])
+
+
 def test_waiting_grows_and_is_forgotten() -> None:
     clock = [0.0]
     attempts = Attempts(lambda: clock[0])

@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from brightctc.review import blind
 from brightctc.review.app import app
 from brightctc.review.schema import cells, grades, turns
-from reviewed import SITE, Person, Room, text_of
+from reviewed import SITE, Person, Room, draw_scores, opened, text_of
 
 
 def test_half_by_rank_half_at_random() -> None:
@@ -47,6 +48,32 @@ def test_repeats_come_later_and_unannounced() -> None:
     assert all(at - first[cell] > 0 for cell, at in again.items())
     assert sum(at - first[cell] >= 15 for cell, at in again.items()) >= 18
     assert [turn.cell for turn in order] != [turn.cell for turn in blind.in_order(found, seed=6)]
+
+
+def test_repeats_are_spread_and_apart() -> None:
+    found = blind.drawn(range(500), (), 200, seed=0)
+    for seed in range(50):
+        order = blind.in_order(found, seed)
+        places = {turn.cell: at for at, turn in enumerate(order) if turn.occasion == 1}
+        gaps = [at - places[turn.cell] for at, turn in enumerate(order) if turn.occasion == 2]
+        assert len(gaps) == 20
+        assert min(gaps) >= 20
+        assert max(gaps) <= 75
+    for size in (1, 2, 3, 10, 30):
+        short = blind.in_order(blind.drawn(range(size), (), 200, seed=0), seed=1)
+        assert len(short) == size + round(size / 10)
+
+
+def test_further_random_turns_can_be_taken_back(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 60), blind=6) as room:
+        ada = room.enter()
+        ada.read_blind()
+        ada.post("/samples/1/more")
+        assert "Go on reading" in ada.get("/")
+        first = re.search(r'name="turn" value="(\d+)"', ada.get("/samples/1/read"))
+        assert first is not None
+        ada.post("/samples/1/read", turn=first.group(1), grade=3)
+        assert f'value="{first.group(1)}"' in ada.post("/samples/1/back")
 
 
 def test_readers_get_the_same_cells_in_orders_of_their_own(room: Room) -> None:
@@ -127,6 +154,7 @@ def test_a_lead_who_still_reads_sees_nobodys_grades(room: Room) -> None:
     audit = text_of(ada.get("/audit"))
     assert "kept until your own reading is done" in audit
     assert "4 definitely" not in audit
+    assert "S1/c" not in audit
     ada.read_blind()
     assert "4 definitely" in text_of(ada.get("/audit"))
 

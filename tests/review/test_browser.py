@@ -101,6 +101,14 @@ def test_from_the_first_link_to_the_gallery(browser: Any, served: tuple[str, str
     page.keyboard.press("n")
     page.keyboard.type("3 bright spots")
     page.keyboard.press("Enter")
+    before = page.locator("progress").get_attribute("value")
+    page.keyboard.down("4")
+    for _ in range(5):
+        page.keyboard.down("4")  # held: what follows the first is a repeat
+    page.keyboard.up("4")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(500)
+    assert int(page.locator("progress").get_attribute("value")) == int(before) + 1
     for _ in range(10):
         if "/read" not in page.url:
             break

@@ -60,6 +60,25 @@ def test_what_was_said_blind_stays(room: Room, reader: Reader) -> None:
     assert replay.verify(store) is None
 
 
+def test_what_was_said_blind_said_again_stays_blind(room: Room, reader: Reader) -> None:
+    store = room.desk.store
+    grade(store, reader, 1, Said(3, FIRST, blind=True, note="rim"))
+    assert grade(store, reader, 1, Said(3)) is None
+    assert grade(store, reader, 1, Said(3, note="rim")) is None
+    assert kept(room) == [(1, FIRST, 3, True)]
+    assert grade(store, reader, 1, Said(3, note="rim, and a bleb")) is not None
+
+
+def test_taking_back_a_change_brings_the_grade_before_it(room: Room) -> None:
+    ada = room.enter("Ada")
+    ada.read_blind()
+    cell = next(cell for cell in range(1, 12) if "why it changes" not in ada.get(f"/cells/{cell}"))
+    ada.post(f"/cells/{cell}/grade", grade=3)
+    ada.post(f"/cells/{cell}/grade", grade=1, reason="x")
+    ada.post(f"/cells/{cell}/back")
+    assert [row[2] for row in kept(room) if row[:2] == (cell, OPEN)] == [3]
+
+
 @pytest.mark.parametrize("value", [-1, 5, 40])
 def test_grades_that_are_none(value: int) -> None:
     with pytest.raises(UserError, match="a grade is"):

@@ -149,6 +149,24 @@ def test_paths_that_lead_nowhere(shared: Room, path: str) -> None:
     assert shared.people[0].client.get(path).status_code == 404
 
 
+def test_paths_and_texts_that_break_others(shared: Room) -> None:
+    bo = shared.people[1]
+    assert bo.client.get("/cells/" + "9" * 5000).status_code == 404
+    bo.post("/cells/1/grade", grade=4, note="a\0b", reason="c\0d")
+    assert "ab" in bo.get("/cells/1")
+
+
+def test_behind_a_proxy_that_does_tls(shared: Room) -> None:
+    desk = replace(shared.desk, secure=True, proxied=True, hosts=frozenset({"review.lab.example"}))
+    client = TestClient(app(desk), base_url="http://review.lab.example")
+    headers = {"origin": "https://review.lab.example", "x-forwarded-for": "203.0.113.5, 10.0.0.9"}
+    data = {"name": "Bo", "password": PASSWORD}
+    answer = client.post("/sign-in", data=data, headers=headers, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["set-cookie"].startswith("__Host-brightctc=")
+    assert client.post("/sign-in", data=data, headers={"origin": "http://review.lab.example"}).status_code == 403
+
+
 def test_a_session_is_one_persons(shared: Room) -> None:
     bo = shared.people[1]
     assert shared.people[0].name not in bo.get("/")

@@ -68,7 +68,9 @@ def test_commands_about_the_database(tmp_path: Path, scores: Path) -> None:
         assert isinstance(run.invoke(app, ["review", "user", *words, "--db", db]).exception, UserError)
     head = run.invoke(app, ["review", "verify", "--db", db]).output.split()[-1]
     assert "event 1" in run.invoke(app, ["review", "verify", "--db", db, "--head", head]).output
-    assert "no event has this head" in str(run.invoke(app, ["review", "verify", "--db", db, "--head", "0"]).exception)
+    assert "no event has this head" in str(
+        run.invoke(app, ["review", "verify", "--db", db, "--head", "0" * 64]).exception
+    )
     copy = tmp_path / "copy.db"
     assert head in run.invoke(app, ["review", "backup", str(copy), "--db", db]).output
     assert isinstance(run.invoke(app, ["review", "backup", str(copy), "--db", db]).exception, UserError)

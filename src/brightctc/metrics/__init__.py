@@ -16,6 +16,7 @@ from brightctc.metrics.exact import (
     poisson_interval,
     poisson_upper_bound,
     rule_of_three,
+    upper_bound_of_count,
     upper_bound_of_share,
 )
 from brightctc.metrics.figures import FIGURES, Scored, figures
@@ -85,6 +86,7 @@ __all__ = [
     "sigmoid",
     "unit_numbers",
     "units_needed",
+    "upper_bound_of_count",
     "upper_bound_of_share",
     "weighted_kappa",
     "with_interval",

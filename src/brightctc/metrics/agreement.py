@@ -1,6 +1,8 @@
-"""How far readers agree beyond chance: weighted κ of two, Fleiss' κ of several, positive agreement."""
+"""How far readers agree beyond chance: weighted κ of two, Fleiss' κ of several, positive agreement.
 
-import math
+All take tables of counts, also many at once along leading axes, so that resamples of cells cost little.
+"""
+
 from collections.abc import Callable
 
 import numpy as np
@@ -10,61 +12,68 @@ from brightctc.metrics.ends import Interval
 _UNDEFINED = 0.05  # share of resamples without a figure, from which there is no interval
 
 
-def weighted_kappa(first: np.ndarray, second: np.ndarray, grades: int) -> float:
+def weighted_kappa(table: np.ndarray) -> np.ndarray:
     """Cohen's κ with quadratic weights (Psychological Bulletin 70:213, 1968): 1 agree, 0 by chance, below 0 worse.
 
-    first, second: int (n,), two gradings of the same n cells, in 0 … grades − 1. A difference of d weighs d².
-    NaN where there is no cell, or both give one and the same grade to all.
+    table: counts (…, grades, grades), the first reader's grades along rows; a difference of d grades weighs d².
+    float64 (…): NaN where there is no cell, or both give one and the same grade to all.
     """
-    if len(first) == 0:
-        return float("nan")
-    apart = np.subtract.outer(np.arange(grades), np.arange(grades)) ** 2
-    together = np.zeros((grades, grades))
-    np.add.at(together, (first, second), 1)
-    by_chance = np.outer(together.sum(axis=1), together.sum(axis=0)) / len(first)
-    expected = float((apart * by_chance).sum())
-    return 1 - float((apart * together).sum()) / expected if expected else float("nan")
+    steps = np.arange(table.shape[-1])
+    apart = np.subtract.outer(steps, steps) ** 2
+    by_chance = table.sum(-1)[..., :, None] * table.sum(-2)[..., None, :]
+    return 1 - _ratio((apart * table).sum((-2, -1)) * table.sum((-2, -1)), (apart * by_chance).sum((-2, -1)))
 
 
-def positive_agreement(first: np.ndarray, second: np.ndarray) -> float:
+def positive_agreement(table: np.ndarray) -> np.ndarray:
     """2a / (2a + b + c): of the cells that either calls positive, how many both do (J Clin Epidemiol 43:551, 1990).
 
-    first, second: bool (n,). NaN where nobody calls any.
+    table: counts (…, 2, 2), negative first. float64 (…): NaN where nobody calls any.
     """
-    called = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / called if called else float("nan")
+    both = 2 * table[..., 1, 1]
+    return _ratio(both, both + table[..., 0, 1] + table[..., 1, 0])
 
 
-def fleiss_kappa(counts: np.ndarray) -> float:
-    """Fleiss' κ (Psychological Bulletin 76:378, 1971) of several readers who each put every cell into one class.
+def fleiss_kappa(table: np.ndarray) -> np.ndarray:
+    """Fleiss' κ (Psychological Bulletin 76:378, 1971) of several readers who each call every cell positive or not.
 
-    counts: int (n, classes), how many readers chose each; rows have the same sum, of two or more. NaN where there is no
-    cell, or all are in one class.
+    table: counts (…, readers + 1) of cells by how many of the readers, two at least, call them positive.
+    float64 (…): NaN where there is no cell, or all readers call all cells the same.
     """
-    if len(counts) == 0:
-        return float("nan")
-    readers = int(counts[0].sum())
-    if readers < 2 or (counts.sum(axis=1) != readers).any():
-        raise ValueError("every cell needs the same number of readers, two at least")
-    observed = float(((counts**2).sum(axis=1) - readers).mean()) / (readers * (readers - 1))
-    expected = float(((counts.sum(axis=0) / counts.sum()) ** 2).sum())
-    return (observed - expected) / (1 - expected) if expected < 1 else float("nan")
+    readers = table.shape[-1] - 1
+    if readers < 2:
+        raise ValueError("two readers at least")
+    positive = np.arange(readers + 1)
+    alike = (positive * (positive - 1) + (readers - positive) * (readers - positive - 1)) / (readers * (readers - 1))
+    cells = table.sum(-1)
+    observed, share = _ratio((alike * table).sum(-1), cells), _ratio((positive * table).sum(-1), cells * readers)
+    expected = share**2 + (1 - share) ** 2
+    return _ratio(observed - expected, 1 - expected)
 
 
 def with_interval(
-    statistic: Callable[..., float], *gradings: np.ndarray, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    statistic: Callable[[np.ndarray], np.ndarray],
+    table: np.ndarray,
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
-    """A figure of agreement with a percentile interval over resampled cells; gradings share their first axis.
+    """A figure of a table of counts, with a percentile interval over resampled cells.
 
     Cells are taken as independent. None, with the reason, where there is no figure, or no interval of it.
     """
-    rng, number = np.random.default_rng(seed), len(gradings[0])
-    value = statistic(*gradings)
-    if math.isnan(value):
-        return Interval(None, reason="all alike" if number else "no cell")
-    drawn = (rng.integers(number, size=number) for _ in range(resamples))
-    found = np.array([statistic(*(grading[rows] for grading in gradings)) for rows in drawn])
+    cells = int(table.sum())
+    value = float(statistic(table)) if cells else float("nan")
+    if np.isnan(value):
+        return Interval(None, reason="all alike" if cells else "no cell")
+    drawn = np.random.default_rng(seed).multinomial(cells, table.ravel() / cells, size=resamples)
+    found = statistic(drawn.reshape(resamples, *table.shape))
     if np.isnan(found).mean() >= _UNDEFINED:
         return Interval(value, reason="too few cells for an interval")
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
     return Interval(value, float(low), float(high))
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """NaN where `below` is 0."""
+    above, below = np.asarray(above, float), np.asarray(below, float)
+    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=np.abs(below) > 1e-12)

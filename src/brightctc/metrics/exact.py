@@ -25,6 +25,24 @@ def upper_bound_of_share(count: int, total: int, level: float = 0.95) -> float:
     return float(scipy.stats.beta.ppf(level, count + 1, total - count)) if count < total else 1.0
 
 
+def upper_bound_of_count(count: int, drawn: int, among: int, level: float = 0.95) -> int:
+    """Most positives that `among` cells can hold, where `count` of `drawn` at random from them are: one-sided, exact.
+
+    The largest total under which so few in the draw have a probability above 1 − level (hypergeometric; inverted as in
+    J Am Stat Assoc 71:110, 1976). All of them where none was drawn.
+    """
+    if not 0 <= count <= drawn <= among:
+        raise ValueError(f"count {count} of {drawn} drawn of {among}")
+    low, high = count, among - (drawn - count)  # such a total is possible; one more may be
+    while low < high:
+        middle = (low + high + 1) // 2
+        if scipy.stats.hypergeom.cdf(count, among, middle, drawn) > 1 - level:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def rule_of_three(total: int) -> float:
     """3 / total, at most 1: what none seen among `total` is compatible with at 95 % (JAMA 249:1743, 1983)."""
     return min(1.0, 3 / total) if total else 1.0

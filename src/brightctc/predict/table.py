@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from brightctc.cohort import Classes
+from brightctc.cohort.folder import NUMBER_COLUMNS
 from brightctc.errors import UserError
 from brightctc.measure.table import FLAG_SEPARATOR
 from brightctc.predict.ranking import ranks
@@ -174,8 +175,9 @@ def read_scores(path: Path) -> pl.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pl.read_parquet(path)
-        text = dict.fromkeys(("cell_id", "sample_id", "bright_field", "call", "flags", "error"), pl.String)
-        return pl.read_csv(path, schema_overrides={**text, "score": pl.Float64, "rank": pl.Int64})
+        numbers = {"score": pl.Float64, "rank": pl.Int64, **dict.fromkeys(NUMBER_COLUMNS, pl.Float64)}
+        names = pl.read_csv(path, n_rows=0).columns
+        return pl.read_csv(path, schema={name: numbers.get(name, pl.String) for name in names})
     except FileNotFoundError:
         raise UserError("this file is missing", path, "make it with: brightctc predict") from None
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:

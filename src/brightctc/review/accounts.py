@@ -5,11 +5,12 @@ import secrets
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Literal, cast
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from brightctc.errors import UserError
 from brightctc.review.schema import invitations, readers, sessions
@@ -23,6 +24,7 @@ _INVITED_FOR = timedelta(hours=48)
 _SIGNED_IN_FOR, _IDLE_FOR = timedelta(hours=12), timedelta(hours=2)
 _SEEN_EVERY = timedelta(minutes=1)
 _HASHER = PasswordHasher()
+_FEW = BoundedSemaphore(2)  # each hash takes 64 MB: strangers must not fill the memory
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 """Checked where there is no such name, so that an answer takes as long."""
 
@@ -53,35 +55,62 @@ def invite(store: Store, by: str, name: str | None, role: Role) -> str:
     """
     token = secrets.token_urlsafe(24)
     with store.writing() as writing:
-        if name is not None:
+        if name is None:
+            writing.connection.execute(delete(invitations).where(invitations.c.name.is_(None)))  # of an earlier start
+        else:
             name = _cleaned(name)
             _refuse_taken(writing.connection, name)
         until = (datetime.now(UTC) + _INVITED_FOR).isoformat(timespec="seconds")
-        writing.connection.execute(insert(invitations).values(token=hashed(token), name=name, role=role, until=until))
+        writing.connection.execute(
+            insert(invitations).values(token=hashed(token), name=name, role=role, until=until, by=by)
+        )
         writing.record(by, "invited", name=name, role=role)
     return token
 
 
-def invited(connection: Connection, token: str) -> tuple[str | None, Role] | None:
-    """Name and role of an invitation that still holds."""
+def reset(store: Store, by: str, name: str) -> str:
+    """A token with which a reader sets a new password, once, within two days. Raises UserError for an unknown name."""
+    token = secrets.token_urlsafe(24)
+    with store.writing() as writing:
+        role = _known_role(writing.connection, name)
+        until = (datetime.now(UTC) + _INVITED_FOR).isoformat(timespec="seconds")
+        values = {"token": hashed(token), "name": spelled(name), "role": role, "until": until, "by": by, "resets": True}
+        writing.connection.execute(insert(invitations).values(values))
+        writing.record(by, "let set a new password", name=spelled(name))
+    return token
+
+
+def invited(connection: Connection, token: str) -> tuple[str | None, Role, bool] | None:
+    """Name and role of an invitation that still holds, and whether it is for a new password."""
     found = connection.execute(select(invitations).where(invitations.c.token == hashed(token))).first()
     if found is None or found.until < datetime.now(UTC).isoformat(timespec="seconds"):
         return None
-    return found.name, cast(Role, found.role)
+    return found.name, cast(Role, found.role), bool(found.resets)
 
 
 def sign_up(store: Store, token: str, name: str, password: str) -> Reader:
     """Use an invitation up. Raises UserError where it doesn't hold, or for a name or password that won't do."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST:
         raise UserError(f"a password has {SHORTEST_PASSWORD} to {LONGEST} characters", "password", "choose another")
-    kept = _HASHER.hash(password)
+    with store.reading() as connection:
+        if invited(connection, token) is None:
+            raise UserError("this link has been used, or is too old", "the link", "ask a lead for a new one")
+    with _FEW:
+        kept = _HASHER.hash(password)
     with store.writing() as writing:
         found = invited(writing.connection, token)
         if found is None:
             raise UserError("this link has been used, or is too old", "the link", "ask a lead for a new one")
         name = _cleaned(found[0] or name)
-        _refuse_taken(writing.connection, name)
         writing.connection.execute(delete(invitations).where(invitations.c.token == hashed(token)))
+        known = writing.connection.execute(select(readers).where(readers.c.name == name, readers.c.role == found[1]))
+        if found[2] and (row := known.first()) is not None:
+            writing.connection.execute(update(readers).where(readers.c.id == row.id).values(password=kept))
+            writing.connection.execute(delete(sessions).where(sessions.c.reader == row.id))
+            writing.record(name, "set a new password")
+            return Reader(row.id, name, found[1])
+        _refuse_taken(writing.connection, name)
+        writing.connection.execute(delete(invitations).where(invitations.c.name.is_(None)))  # there is a lead now
         values = {"name": name, "role": found[1], "password": kept, "active": True}
         key = writing.connection.execute(insert(readers).values(values)).inserted_primary_key
         writing.record(name, "signed up", role=found[1])
@@ -92,7 +121,7 @@ def sign_up(store: Store, token: str, name: str, password: str) -> Reader:
 def sign_in(store: Store, name: str, password: str) -> str | None:
     """A session's token; None where name and password don't belong together."""
     with store.reading() as connection:
-        found = connection.execute(select(readers).where(readers.c.name == _spelled(name))).first()
+        found = connection.execute(select(readers).where(readers.c.name == spelled(name))).first()
     right = _is_right(found.password if found is not None else _NOBODY, password[:LONGEST])
     if found is None or not right or not found.active:
         return None
@@ -117,7 +146,7 @@ def knows_password(store: Store, reader: Reader, password: str) -> bool:
 def refused(store: Store, name: str, address: str) -> None:
     """Keep that somebody tried in vain."""
     with store.writing() as writing:
-        writing.record("", "sign-in refused", name=name[:LONGEST], address=address)
+        writing.record("", "sign-in refused", {"tried": name[:LONGEST]}, address=address)
 
 
 def sign_out(store: Store, token: str, reader: Reader) -> None:
@@ -146,6 +175,16 @@ def whose(store: Store, token: str) -> Reader | None:
     return Reader(found.id, found.name, cast(Role, found.role))
 
 
+def expected(connection: Connection) -> list[tuple[str, Role]]:
+    """Names and roles of invitations that still hold."""
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    of = invitations.c
+    rows = connection.execute(
+        select(of.name, of.role).where(of.until >= moment, of.name.is_not(None)).order_by(of.name)
+    )
+    return [(row.name, cast(Role, row.role)) for row in rows]
+
+
 def everyone(connection: Connection) -> list[tuple[Reader, bool]]:
     """All readers by name, and whether they may sign in."""
     rows = connection.execute(select(readers).order_by(readers.c.name))
@@ -155,18 +194,29 @@ def everyone(connection: Connection) -> list[tuple[Reader, bool]]:
 def set_active(store: Store, by: str, name: str, *, active: bool) -> None:
     """Let a reader in, or no longer; grades stay. Raises UserError for an unknown name."""
     with store.writing() as writing:
-        found = writing.connection.execute(select(readers.c.id).where(readers.c.name == _spelled(name))).scalar()
-        if found is None:
-            known = [reader.name for reader, _ in everyone(writing.connection)]
-            raise UserError(f"no reader is called {name!r}", "name", f"use one of {', '.join(known) or 'none yet'}")
+        _known_role(writing.connection, name)
+        found = writing.connection.execute(select(readers.c.id).where(readers.c.name == spelled(name))).scalar()
         writing.connection.execute(update(readers).where(readers.c.id == found).values(active=active))
+        if not active:
+            gone = or_(invitations.c.by == spelled(name), invitations.c.name == spelled(name))
+            writing.connection.execute(delete(invitations).where(gone))
         writing.connection.execute(delete(sessions).where(sessions.c.reader == found))
-        writing.record(by, "let in" if active else "shut out", name=_spelled(name))
+        writing.record(by, "let in" if active else "shut out", name=spelled(name))
+
+
+def _known_role(connection: Connection, name: str) -> Role:
+    """Raises UserError for an unknown name."""
+    found = connection.execute(select(readers.c.role).where(readers.c.name == spelled(name))).scalar()
+    if found is None:
+        known = [reader.name for reader, _ in everyone(connection)]
+        raise UserError(f"no reader is called {name!r}", "name", f"use one of {', '.join(known) or 'none yet'}")
+    return cast(Role, found)
 
 
 def _is_right(kept: str, password: str) -> bool:
     try:
-        return _HASHER.verify(kept, password)
+        with _FEW:
+            return _HASHER.verify(kept, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
@@ -175,20 +225,21 @@ def _before(duration: timedelta) -> str:
     return (datetime.now(UTC) - duration).isoformat(timespec="seconds")
 
 
-def _spelled(name: str) -> str:
-    """One spelling for what looks the same."""
+def spelled(name: str) -> str:
+    """One spelling of a name for what looks the same."""
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def _cleaned(name: str) -> str:
-    name = _spelled(name)
-    if not 1 <= len(name) <= LONGEST or not name.isprintable():
-        raise UserError(f"a name has 1 to {LONGEST} printable characters", "name", "choose another")
+    name = spelled(name)
+    if not 1 <= len(name) <= LONGEST or not name.isprintable() or name.startswith("("):
+        raise UserError(f"a name has 1 to {LONGEST} printable characters, no bracket first", "name", "choose another")
     return name
 
 
 def _refuse_taken(connection: Connection, name: str) -> None:
-    if connection.execute(select(readers.c.id).where(readers.c.name == name)).first() is not None:
+    taken = connection.execute(select(readers.c.name)).scalars()
+    if name.casefold() in {other.casefold() for other in taken}:
         raise UserError(f"somebody is already called {name!r}", "name", "choose another name")
 
 

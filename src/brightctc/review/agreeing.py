@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, and_, delete, insert, select
 
 from brightctc.errors import UserError
 from brightctc.review.accounts import Reader
 from brightctc.review.grading import LONGEST_NOTE, OPEN, WORDS
-from brightctc.review.samples import Sample
-from brightctc.review.schema import cells, grades, readers, settlements
+from brightctc.review.samples import Sample, sample_of
+from brightctc.review.schema import cells, events, grades, readers, settlements, texts
 from brightctc.review.store import Store
 
 POSITIVE = 3
@@ -63,10 +63,16 @@ class Judged:
 def judged(connection: Connection, sample: Sample, among: Sequence[int] | None = None) -> list[Judged]:
     """All graded cells of a sample, by their numbers. A reader's later grade stands before his blind one.
 
-    among: numbers of cells; None: all.
+    A settlement stands until somebody grades the cell anew. among: numbers of cells; None: all.
     """
     chosen = (
-        select(grades.c.cell, cells.c.cell_id, readers.c.name, grades.c.grade, settlements.c.grade.label("settled"))
+        select(
+            grades,
+            cells.c.cell_id,
+            readers.c.name,
+            settlements.c.grade.label("settled"),
+            settlements.c.event.label("at"),
+        )
         .join(cells, cells.c.id == grades.c.cell)
         .join(readers, readers.c.id == grades.c.reader)
         .outerjoin(settlements, settlements.c.cell == grades.c.cell)
@@ -77,14 +83,16 @@ def judged(connection: Connection, sample: Sample, among: Sequence[int] | None =
         chosen = chosen.where(grades.c.cell.in_(among))
     found: dict[int, tuple[str, dict[str, int], int | None]] = {}
     for row in connection.execute(chosen):
-        found.setdefault(row.cell, (row.cell_id, {}, row.settled))[1][row.name] = row.grade
+        before = found.get(row.cell, (row.cell_id, {}, row.settled))
+        stands = None if row.at is not None and row.event > row.at else before[2]
+        found[row.cell] = (row.cell_id, before[1] | {row.name: row.grade}, stands)
     return [Judged(cell, *rest) for cell, rest in found.items()]
 
 
 def settle(store: Store, lead: Reader, cell: int, grade: int, reason: str) -> int:
     """A lead decides what a cell on which readers differ is taken for; the event's number. Grades stay as they are.
 
-    Raises UserError where the cell is unknown or not graded, or no reason is given.
+    Raises UserError where the cell is unknown or readers don't differ on it, or no reason is given.
     """
     if not reason.strip() or len(reason) > LONGEST_NOTE:
         raise UserError(f"a settlement needs a reason, of {LONGEST_NOTE} letters at most", "reason", "say why")
@@ -93,10 +101,13 @@ def settle(store: Store, lead: Reader, cell: int, grade: int, reason: str) -> in
     with store.writing() as writing:
         connection = writing.connection
         sample = connection.execute(select(cells.c.sample).where(cells.c.id == cell)).scalar()
-        given = connection.execute(select(grades.c.id).where(grades.c.cell == cell, grades.c.grade.is_not(None)))
-        if sample is None or given.first() is None:
+        known = None if sample is None else sample_of(connection, sample)
+        found = [] if known is None else judged(connection, known, [cell])
+        if not found:
             raise UserError("nobody has graded this cell", f"cell {cell}", "grade it first")
-        was = connection.execute(select(settlements.c.grade).where(settlements.c.cell == cell)).scalar()
+        was = found[0].settled
+        if was is None and found[0].verdict is not Verdict.OPEN:
+            raise UserError("readers don't differ on this cell", found[0].cell_id, "there is nothing to settle")
         number = writing.record(
             lead.name, "settled", {"reason": reason.strip()}, cell=cell, sample=sample,
             **{"from": was, "to": grade}, blind=False, occasion=OPEN,
@@ -104,6 +115,17 @@ def settle(store: Store, lead: Reader, cell: int, grade: int, reason: str) -> in
         connection.execute(delete(settlements).where(settlements.c.cell == cell))
         connection.execute(insert(settlements).values(cell=cell, grade=grade, event=number))
     return number
+
+
+def reasons(connection: Connection, among: Sequence[int]) -> dict[int, str]:
+    """Of settlements: who settled a cell, and why."""
+    rows = connection.execute(
+        select(settlements.c.cell, events.c.who, texts.c.text)
+        .join(events, events.c.number == settlements.c.event)
+        .outerjoin(texts, and_(texts.c.event == settlements.c.event, texts.c.name == "reason"))
+        .where(settlements.c.cell.in_(among))
+    )
+    return {row.cell: f"{row.who}: {row.text or 'taken out'}" for row in rows}
 
 
 def _side(grade: int) -> Verdict:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from brightctc.metrics import Interval, fleiss_kappa, positive_agreement, weighted_kappa, with_interval
 from brightctc.review.agreeing import DUMMY, POSITIVE
 from brightctc.review.grading import AGAIN, FIRST
 from brightctc.review.samples import Sample
-from brightctc.review.schema import cells, grades, readers
+from brightctc.review.schema import cells, grades, readers, turns
 
 _GRADES = 4  # 1 to 4; a dummy is no grade of a cell, and is told apart
 
@@ -43,13 +43,14 @@ class Pair:
 class Agreement:
     """Of the blind readings of one sample. fleiss: of positive against not, over cells that all readers graded 1 to 4.
 
-    everyone: number of these cells.
+    everyone: number of these cells. unfinished: readers who still read, and are left out of fleiss.
     """
 
     pairs: tuple[Pair, ...]
     selves: tuple[Pair, ...]
     fleiss: Interval
     everyone: int
+    unfinished: tuple[str, ...]
 
 
 def agreement(connection: Connection, sample: Sample) -> Agreement:
@@ -69,27 +70,49 @@ def agreement(connection: Connection, sample: Sample) -> Agreement:
             kept.setdefault(row.name, {})[row.cell] = row.grade
     pairs = tuple(_pair(one, other, first[one], first[other]) for one, other in combinations(first, 2))
     selves = tuple(_pair(name, name, first[name], again[name]) for name in first if name in again)
-    shared = _shared(list(first.values()))
-    counts = np.array([[np.sum(row >= POSITIVE), np.sum(row < POSITIVE)] for row in shared], dtype=int).reshape(-1, 2)
-    fleiss = with_interval(fleiss_kappa, counts) if len(first) > 1 else Interval(None, reason="one reader")
-    return Agreement(pairs, selves, fleiss, len(shared))
+    reading = _reading(connection, sample)
+    done = [graded for name, graded in first.items() if name not in reading]
+    shared = _shared(done)
+    fleiss = Interval(None, reason="fewer than two readers are done")
+    if len(done) > 1:
+        positive = np.bincount((shared >= POSITIVE).sum(axis=1), minlength=len(done) + 1)
+        fleiss = with_interval(fleiss_kappa, positive)
+    return Agreement(pairs, selves, fleiss, len(shared), tuple(name for name in first if name in reading))
+
+
+def _reading(connection: Connection, sample: Sample) -> set[str]:
+    """Readers with turns of this sample that are not graded yet."""
+    graded = and_(
+        grades.c.cell == turns.c.cell,
+        grades.c.reader == turns.c.reader,
+        grades.c.occasion == turns.c.occasion,
+        grades.c.grade.is_not(None),
+    )
+    rows = connection.execute(
+        select(readers.c.name)
+        .join(turns, turns.c.reader == readers.c.id)
+        .outerjoin(grades, graded)
+        .where(turns.c.sample == sample.id, grades.c.id.is_(None))
+        .distinct()
+    )
+    return set(rows.scalars())
 
 
 def _pair(first: str, second: str, one: Mapping[int, int], other: Mapping[int, int]) -> Pair:
-    both = sorted(one.keys() & other.keys())
-    a, b = np.array([one[cell] for cell in both], int), np.array([other[cell] for cell in both], int)
-    graded = (a != DUMMY) & (b != DUMMY)
-    dummies = (a == DUMMY) & (b == DUMMY)
-    at, bt = a[graded] - 1, b[graded] - 1
+    table = np.zeros((_GRADES + 1, _GRADES + 1), int)
+    for cell in one.keys() & other.keys():
+        table[one[cell], other[cell]] += 1
+    graded = table[1:, 1:]
+    halves = np.add.reduceat(np.add.reduceat(graded, [0, POSITIVE - 1], axis=0), [0, POSITIVE - 1], axis=1)
     return Pair(
         first,
         second,
         cells=int(graded.sum()),
-        same=int((a == b).sum()),
-        dummies=int(dummies.sum()),
-        dummy_once=int((~graded & ~dummies).sum()),
-        kappa=with_interval(lambda x, y: weighted_kappa(x, y, _GRADES), at, bt),
-        positive=with_interval(positive_agreement, at >= POSITIVE - 1, bt >= POSITIVE - 1),
+        same=int(np.trace(table)),
+        dummies=int(table[DUMMY, DUMMY]),
+        dummy_once=int(table[DUMMY, 1:].sum() + table[1:, DUMMY].sum()),
+        kappa=with_interval(weighted_kappa, graded),
+        positive=with_interval(positive_agreement, halves),
     )
 
 

@@ -13,6 +13,7 @@ from brightctc.review.guard import Guard, TooMuchError
 from brightctc.review.pages import RULES
 from brightctc.review.web import Desk, routes
 
+_WORDS = {"Not Found": "There is no such page.", "Method Not Allowed": "This page can't be asked for like that."}
 _LOG = logging.getLogger("brightctc.review")
 
 
@@ -26,7 +27,7 @@ def app(desk: Desk) -> Starlette:
     def wrong(request: Request, error: Exception) -> Response:
         del request
         if isinstance(error, HTTPException):
-            return told(error.status_code, error.detail)
+            return told(error.status_code, _WORDS.get(error.detail, error.detail))
         return told(413, "Too much was sent.")
 
     def unkept(request: Request, error: Exception) -> Response:

@@ -7,6 +7,8 @@ from threading import Lock
 
 FREE = 5
 """Failures before there is any waiting."""
+FREE_OF_ADDRESS = 30
+"""The same for one address, which a whole laboratory may share."""
 _LONGEST = 900.0
 _FORGOTTEN_AFTER = 3600.0
 _MOST = 10_000
@@ -44,6 +46,7 @@ class Attempts:
 
     def _left(self, key: str, moment: float) -> float:
         count, at = self._failed.get(key, (0, moment))
-        if count < FREE:
+        free = FREE_OF_ADDRESS if key.startswith("address ") else FREE
+        if count < free:
             return 0.0
-        return max(0.0, at + min(_LONGEST, 2.0 ** (count - FREE + 1)) - moment)
+        return max(0.0, at + min(_LONGEST, 2.0 ** min(count - free + 1, 20)) - moment)

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, select
 
 from brightctc.review.accounts import Reader
 from brightctc.review.samples import Sample
-from brightctc.review.schema import cells, grades, openings, turns
+from brightctc.review.schema import cells, grades, openings, samples, turns
 from brightctc.review.store import Store
 
 _REPEATED = 0.1
 _LESS_THAN_1 = 0.999999  # a cell that was drawn, though all that were left were: its rank did not bring it here
-_APART = 20
-"""Turns between a cell and its repeat, at least, where there are so many."""
+_APART = 20  # first turns between a cell and its repeat, at least; three times that at most; fewer in a short queue
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,13 @@ def in_order(found: Sequence[Turn], seed: int) -> list[Turn]:
     """A reader's own order, with the repeats."""
     rng = np.random.default_rng(seed)
     order = [found[at] for at in rng.permutation(len(found))]
-    for turn in [order[at] for at in rng.permutation(len(order))[: round(_REPEATED * len(order))]]:
-        place = order.index(turn)
-        later = int(rng.integers(min(place + _APART, len(order)), len(order) + 1))
-        order.insert(later, Turn(turn.cell, 2, turn.probability))
-    return order
+    near, far = min(_APART, len(order) // 2), min(3 * _APART, len(order))
+    early = rng.permutation(max(1, len(order) - near))[: round(_REPEATED * len(order))] if order else []
+    later = [
+        (at + int(rng.integers(near, far + 1)) + 0.5, Turn(order[at].cell, 2, order[at].probability)) for at in early
+    ]
+    placed = sorted([*enumerate(order), *later], key=lambda one: one[0])
+    return [turn for _, turn in placed]
 
 
 def standing(store: Store, sample: Sample, reader: Reader, size: int) -> Standing:
@@ -72,6 +73,11 @@ def standing(store: Store, sample: Sample, reader: Reader, size: int) -> Standin
     with store.reading() as connection:
         undone = connection.execute(_undone(sample, reader).order_by(turns.c.position)).all()
     return Standing(whole - len(undone), whole, Turn(*undone[0]) if undone else None)
+
+
+def has_turns_left(connection: Connection, sample: Sample, reader: Reader) -> bool:
+    """Is something drawn for the reader that has no grade yet?"""
+    return connection.execute(_undone(sample, reader).limit(1)).first() is not None
 
 
 def is_open(connection: Connection, sample: Sample, reader: Reader, size: int) -> bool:
@@ -90,6 +96,8 @@ def more(store: Store, sample: Sample, reader: Reader, size: int) -> int:
     """
     with store.writing() as writing:
         connection = writing.connection
+        if connection.execute(_undone(sample, reader).limit(1)).first() is not None:
+            return 0  # what was drawn before is to be read first; a second click
         taken = select(turns.c.cell).where(turns.c.sample == sample.id)
         left = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.id.not_in(taken)).order_by(cells.c.id)
         rest = list(connection.execute(left).scalars())
@@ -107,20 +115,45 @@ def more(store: Store, sample: Sample, reader: Reader, size: int) -> int:
 
 
 def has_seen(connection: Connection, sample: Sample, reader: Reader) -> bool:
-    """Have scores of this sample ever been shown to the reader?"""
-    own = and_(openings.c.sample == sample.id, openings.c.reader == reader.id)
-    return connection.execute(select(openings.c.event).where(own)).first() is not None
+    """Have scores of this sample, by this or another table, ever been shown to the reader?"""
+    same = select(samples.c.id).where(samples.c.name == sample.name)  # scored again, it is the same blood
+    own = and_(openings.c.sample.in_(same), openings.c.reader == reader.id)
+    return connection.execute(select(openings.c.event).where(own).limit(1)).first() is not None
 
 
 def opened(store: Store, sample: Sample, reader: Reader) -> None:
     """Keep that the reader now sees scores of this sample."""
+    own = and_(openings.c.sample == sample.id, openings.c.reader == reader.id)
+    chosen = select(openings.c.event).where(own)
     with store.reading() as connection:
-        if has_seen(connection, sample, reader):
+        if connection.execute(chosen).first() is not None:
             return
     with store.writing() as writing:
-        if not has_seen(writing.connection, sample, reader):
+        if writing.connection.execute(chosen).first() is None:
             event = writing.record(reader.name, "saw scores", sample=sample.id)
             writing.connection.execute(insert(openings).values(sample=sample.id, reader=reader.id, event=event))
+
+
+def queued(connection: Connection, sample: Sample) -> tuple[set[int], set[int], set[int]]:
+    """Cells of the blind readings: that came by their rank, that were drawn at random, and of both those already read.
+
+    Read: some reader graded the turn itself; a grade in the gallery, where the eye goes to what is odd, is none.
+    """
+    of = turns.c
+    graded = and_(
+        grades.c.cell == of.cell,
+        grades.c.reader == of.reader,
+        grades.c.occasion == of.occasion,
+        grades.c.grade.is_not(None),
+    )
+    rows = connection.execute(
+        select(of.cell, of.probability, func.max(case((grades.c.id.is_not(None), 1), else_=0)).label("read"))
+        .outerjoin(grades, graded)
+        .where(of.sample == sample.id, of.occasion == 1)
+        .group_by(of.cell, of.probability)
+    ).all()
+    drawn = {row.cell for row in rows if row.probability < 1}
+    return {row.cell for row in rows} - drawn, drawn, {row.cell for row in rows if row.read}
 
 
 def _undone(sample: Sample, reader: Reader) -> Select[Any, Any, Any]:

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from brightctc.metrics import poisson_interval, upper_bound_of_share
+from brightctc.metrics import poisson_interval, upper_bound_of_count
 from brightctc.review.agreeing import POSITIVE, Judged, Verdict, judged
+from brightctc.review.blind import queued
 from brightctc.review.samples import Sample
-from brightctc.review.schema import cells, turns
 
 TUBE_ML = 7.5
 """Blood that counts of CTCs are commonly given for."""
@@ -17,24 +17,22 @@ TUBE_ML = 7.5
 class Draw:
     """Cells drawn at random among those that the model does not rank first.
 
-    among: how many these are. read: of the drawn ones. positive: of these, those that any reader gave a 3 or 4,
-    unless a lead settled it otherwise. unread: of all `among`, whether drawn or not.
+    among: how many these are. read: of the drawn ones, those whose turn was graded. positive: of these, those that any
+    reader gave a 3 or 4, unless a lead settled it otherwise. found: positive ones of all `among` that were read in any
+    way. unread: of all `among`, whether drawn or not.
     """
 
     among: int
     read: int
     positive: int
+    found: int
     unread: int
 
     @property
-    def share(self) -> float:
-        """At 95 % no larger share of `among` is positive (one-sided, Clopper-Pearson)."""
-        return upper_bound_of_share(self.positive, self.read) if self.read else 1.0
-
-    @property
     def most(self) -> int:
-        """So many of the unread ones can be positive."""
-        return min(self.unread, int(self.share * self.unread))
+        """At 95 % no more of the unread ones are positive (one-sided, exact for a draw without replacement)."""
+        total = upper_bound_of_count(self.positive, self.read, self.among)
+        return min(self.unread, max(0, total - self.found))
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,16 @@ class Counts:
     def confirmed(self) -> int:
         """Two readers, all of them 3 or 4; or settled so."""
         return self.verdicts[Verdict.CONFIRMED]
+
+    @property
+    def opened(self) -> int:
+        """Readers differ, and nobody has settled it."""
+        return self.verdicts[Verdict.OPEN]
+
+    @property
+    def twice(self) -> bool:
+        """Has any cell been graded by two readers, or settled? Without, nothing could be confirmed."""
+        return any(number for verdict, number in self.verdicts.items() if verdict is not Verdict.ONCE)
 
     @property
     def read(self) -> int:
@@ -79,17 +87,18 @@ def counts(connection: Connection, sample: Sample, found: list[Judged] | None = 
 
 
 def _draw(connection: Connection, sample: Sample, found: list[Judged]) -> Draw:
-    of = turns.c
-    first = select(of.cell, of.probability).where(of.sample == sample.id, of.occasion == 1).distinct()
-    rows = connection.execute(first).all()
-    ranked = {row.cell for row in rows if row.probability == 1}
-    drawn = {row.cell for row in rows} - ranked
-    total = int(connection.execute(select(func.count()).where(cells.c.sample == sample.id)).scalar() or 0)
-    by_cell = {one.cell: one for one in found}
-    read = [by_cell[cell] for cell in drawn if cell in by_cell]
-    among = total - len(ranked) if rows else 0
-    unread = among - sum(cell not in ranked for cell in by_cell) if rows else 0
-    return Draw(among, len(read), sum(_may_be_one(one) for one in read), max(0, unread))
+    ranked, drawn, read = queued(connection, sample)
+    if not ranked and not drawn:
+        return Draw(0, 0, 0, 0, 0)
+    others = {one.cell: one for one in found if one.cell not in ranked}
+    taken = [others[cell] for cell in drawn & read if cell in others]
+    return Draw(
+        among=sample.cells - len(ranked),
+        read=len(taken),
+        positive=sum(_may_be_one(one) for one in taken),
+        found=sum(_may_be_one(one) for one in others.values()),
+        unread=sample.cells - len(ranked) - len(others),
+    )
 
 
 def _may_be_one(one: Judged) -> bool:
@@ -101,5 +110,5 @@ def _may_be_one(one: Judged) -> bool:
 def _factor(sample: Sample) -> float | None:
     """7.5 mL over the blood that was imaged. Losses of enrichment are not in it: nobody knows them of a sample."""
     known = sample.about.get("known", {})
-    volume = known.get("blood_volume_ml")
-    return TUBE_ML / (float(volume) * float(known.get("fraction_imaged", 1))) if volume else None
+    imaged = float(known.get("blood_volume_ml", 0)) * float(known.get("fraction_imaged", 1))
+    return TUBE_ML / imaged if imaged > 0 else None

@@ -1,13 +1,16 @@
 """The verb `review withdraw`: a donor's cells lose their names, places, pictures and notes; the chain still holds."""
 
+import json
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, String, cast, delete, func, literal, select, update
 
 from brightctc.errors import UserError
+from brightctc.review.samples import digest_of
 from brightctc.review.schema import cells, events, reports, samples, texts
-from brightctc.review.store import COMMAND, Store, Writing
+from brightctc.review.store import COMMAND, Store, Writing, salted_hash
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,30 @@ def forget(db: str, donor: str) -> Forgotten:
         blank = nameless | {"donor": None, "further": "{}", "flags": "", "error": "withdrawn"}
         connection.execute(update(cells).where(cells.c.donor == donor).values(blank))
         for sample in whole:
-            connection.execute(update(samples).where(samples.c.id == sample).values(name=f"withdrawn {sample}"))
+            _rename(connection, sample)
         documents = connection.execute(
             update(reports).where(reports.c.sample.in_(held), reports.c.document.is_not(None)).values(document=None)
         ).rowcount
-        return _recorded(writing, Forgotten(len(found), len(whole), gone, documents))
+        return _recorded(writing, Forgotten(len(found), len(whole), gone, documents), held)
 
 
-def _recorded(writing: Writing, done: Forgotten) -> Forgotten:
-    writing.record(COMMAND, "withdrew a donor", **done.summary())
+def _rename(connection: Connection, sample: int) -> None:
+    """What is left of its name, a salted hash, keeps the same table from bringing the sample back."""
+    row = connection.execute(select(samples).where(samples.c.id == sample)).one()
+    salt, about = secrets.token_hex(16), json.loads(row.about)
+    told = about | {"file": "withdrawn", "command": "withdrawn", "image_root": "", "known": {}, "warnings": []}
+    values = {
+        "name": f"withdrawn {sample}",
+        "about": json.dumps(told, sort_keys=True),
+        "salt": salt,
+        "was": salted_hash(salt, row.name),
+    }
+    connection.execute(update(samples).where(samples.c.id == sample).values(values))
+
+
+def _recorded(writing: Writing, done: Forgotten, held: list[int]) -> Forgotten:
+    digests = {str(sample): digest_of(writing.connection, sample) for sample in held}
+    writing.record(COMMAND, "withdrew a donor", **done.summary(), digests=digests)
     return done
 
 

@@ -1,5 +1,6 @@
 """Grades: what a reader says of a cell. Each is an event; a change says why."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,13 @@ def grade(store: Store, reader: Reader, cell: int, said: Said) -> int | None:
         unsaid = row is None or row.grade is None
         if said.value is None and unsaid:
             return None
+        if (
+            unsaid
+            and was is not None
+            and said.value == was
+            and said.note in ("", _blind_note(connection, reader, cell))
+        ):
+            return None  # what was said blind, said again: it stays blind
         if said.value == was and not unsaid and row is not None and said.note == (row.text or ""):
             return None
         changes = was is not None and said.value is not None and said.value != was
@@ -123,6 +131,19 @@ def last_of(connection: Connection, reader: Reader, sample: int, occasions: tupl
         .limit(1)
     ).first()
     return None if row is None else (row.cell, row.occasion)
+
+
+def before_last(connection: Connection, reader: Reader, cell: int) -> int | None:
+    """The grade with scores in view that the reader's latest one of this cell replaced; None: there was none."""
+    own = events.c.cell == cell, events.c.who == reader.name, events.c.kind.in_(KINDS)
+    rows = connection.execute(select(events.c.about).where(*own).order_by(events.c.number.desc())).scalars()
+    opened = [about for about in map(json.loads, rows) if about["occasion"] == OPEN]
+    return opened[1]["to"] if len(opened) > 1 else None
+
+
+def _blind_note(connection: Connection, reader: Reader, cell: int) -> str:
+    own = and_(grades.c.cell == cell, grades.c.reader == reader.id, grades.c.occasion == FIRST)
+    return connection.execute(_with_notes(select(texts.c.text)).where(own)).scalar() or ""
 
 
 def _with_notes(chosen: Select[Any]) -> Select[Any]:

@@ -12,6 +12,7 @@ _POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+_LONGEST_PATH = 400
 HEADERS = {
     "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
@@ -39,7 +40,11 @@ class Guard:
         if _host(headers.get("host", "")) not in self.hosts:
             await PlainTextResponse("this server has another name", 421)(scope, receive, answering)
             return
-        if not headers.get("content-length", "0").isdecimal() or int(headers.get("content-length", "0")) > MOST_BYTES:
+        if len(scope["path"]) > _LONGEST_PATH:
+            await PlainTextResponse("there is no such page", 404)(scope, receive, answering)
+            return
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 9 or int(length) > MOST_BYTES:
             await PlainTextResponse("too much was sent", 413)(scope, receive, answering)
             return
         await self.app(scope, _bounded(receive), answering)

@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, select
 from brightctc.review.grading import WORDS
 from brightctc.review.schema import cells, events, samples, texts
 
+_TELL_NOTHING = ("took in", "queue drawn", "saw scores")  # of any cell
+
 
 @dataclass(frozen=True)
 class Happened:
@@ -31,7 +33,7 @@ def of_cell(connection: Connection, cell: int) -> list[Happened]:
 
 
 def read(connection: Connection, rows: Sequence[Row], hidden: Container[int] = ()) -> list[Happened]:
-    """Rows of the table of events, in words. hidden: samples whose grades are left out."""
+    """Rows of the table of events, in words. hidden: samples of which nothing about a cell is told."""
     abouts = [json.loads(row.about) for row in rows]
     of_cells = _names(connection, cells.c.id, cells.c.cell_id, {row.cell for row in rows})
     of_samples = _names(connection, samples.c.id, samples.c.name, {about.get("sample") for about in abouts})
@@ -42,11 +44,10 @@ def read(connection: Connection, rows: Sequence[Row], hidden: Container[int] = (
     for row, about in zip(rows, abouts, strict=True):
         cell, sample = row.cell, about.get("sample")
         name = of_cells.get(cell) or of_samples.get(sample) or ""
-        what = (
-            "kept until your own reading is done"
-            if cell and sample in hidden
-            else _words(about, said.get(row.number, {}))
-        )
+        if sample in hidden and row.kind not in _TELL_NOTHING:
+            found.append(Happened(row.number, row.at, row.who, "–", None, "", "kept until your own reading is done"))
+            continue
+        what = _words(about, said.get(row.number, {}))
         found.append(Happened(row.number, row.at, row.who, row.kind, cell, name, what))
     return found
 

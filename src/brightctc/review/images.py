@@ -51,11 +51,14 @@ class Pictures:
 
     def picture(self, connection: Connection, asked: Asked) -> bytes | str:
         """PNG bytes; or in words why there is none, which is not kept: a disk that was away may come back."""
+        row = connection.execute(select(cells).where(cells.c.id == asked.cell)).first()
+        if row is None or (row.bright_field if asked.channel == "bright_field" else row.dapi) is None:
+            return "there is no such image"  # also of a donor who has withdrawn since it was kept
         with self._lock:
             if asked in self._kept:
                 self._kept.move_to_end(asked)
                 return self._kept[asked]
-        found = self._made(connection, asked)
+        found = self._made(connection, row, asked)
         if isinstance(found, bytes):
             self._keep(asked, found)
         return found
@@ -71,11 +74,10 @@ class Pictures:
         image = read_or_fault(path)
         return image.detail if isinstance(image, ImageFault) else image
 
-    def _made(self, connection: Connection, asked: Asked) -> bytes | str:
-        row = connection.execute(select(cells).where(cells.c.id == asked.cell)).first()
-        sample = None if row is None else sample_of(connection, row.sample)
-        if row is None or sample is None:
-            return "there is no such cell"
+    def _made(self, connection: Connection, row: Row, asked: Asked) -> bytes | str:
+        sample = sample_of(connection, row.sample)
+        if sample is None:
+            return "there is no such sample"
         image = self.crop(sample, row, asked.channel)
         if isinstance(image, str):
             return image

@@ -12,9 +12,10 @@ from brightctc import files
 from brightctc.cohort import READ_BLIND, READ_IN_VIEW
 from brightctc.errors import UserError
 from brightctc.review.agreeing import Verdict, judged
+from brightctc.review.blind import queued
 from brightctc.review.grading import AGAIN
-from brightctc.review.samples import Sample, all_samples
-from brightctc.review.schema import cells, grades, outcomes, turns
+from brightctc.review.samples import Sample, all_samples, of_table
+from brightctc.review.schema import cells, grades, outcomes
 from brightctc.review.store import COMMAND, Store
 
 COLUMNS = (
@@ -35,7 +36,7 @@ class Exported:
     head: str
 
 
-def export_labels(db: str, out: Path, *, overwrite: bool = False) -> Exported:
+def export_labels(db: str, out: Path, *, scores: Path | None = None, overwrite: bool = False) -> Exported:
     """Write every graded cell: label, how it came about, and with what probability its cell was read.
 
     A label is the positive class where two readers or more, or a settlement, say 3 or 4; `not <class>` for 1 and 2,
@@ -44,15 +45,14 @@ def export_labels(db: str, out: Path, *, overwrite: bool = False) -> Exported:
     rank, or gallery, chose the cell, and is empty for a random draw. Raises UserError where nothing is graded yet.
     """
     files.refuse_existing(out, overwrite)
-    with Store.opened(db) as store:
-        with store.reading() as connection:
-            rows = [row for sample in all_samples(connection) for row in _rows(connection, sample)]
+    with Store.opened(db) as store, store.writing() as writing:
+        chosen = of_table(all_samples(writing.connection), scores)
+        rows = [row for sample in chosen for row in _rows(writing.connection, sample)]
         if not rows:
             raise UserError("nobody has graded a cell yet", store.address, "read some: brightctc review serve")
         named = sum(bool(row["label"]) for row in rows)
-        with store.writing() as writing:
-            writing.record(COMMAND, "exported labels", cells=len(rows), labelled=named)
-            head = store.head(writing.connection)
+        writing.record(COMMAND, "exported labels", cells=len(rows), labelled=named)
+        head = store.head(writing.connection)
     with files.new_file(out, overwrite=overwrite) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer: csv.DictWriter[str] = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
@@ -98,15 +98,11 @@ def _outcomes(connection: Connection, sample: Sample) -> dict[int, str]:
 
 
 def _queues(connection: Connection, sample: Sample) -> Mapping[int, tuple[str, float]]:
-    """Cells of the blind readings: by rank, or drawn at random with which probability among the others."""
-    of = turns.c
-    rows = connection.execute(
-        select(of.cell, of.probability).where(of.sample == sample.id, of.occasion == 1).distinct()
-    ).all()
-    drawn = {row.cell for row in rows if row.probability < 1}
-    ranked = {row.cell for row in rows} - drawn
-    share = len(drawn) / max(1, sample.cells - len(ranked))
-    return dict.fromkeys(ranked, ("rank", 1.0)) | dict.fromkeys(drawn, ("random", share))
+    """Cells that were read blind: by rank or drawn at random, and with what probability such a cell has been read."""
+    ranked, drawn, read = queued(connection, sample)
+    by_rank = len(ranked & read) / max(1, len(ranked))
+    at_random = len(drawn & read) / max(1, sample.cells - len(ranked))
+    return dict.fromkeys(ranked & read, ("rank", by_rank)) | dict.fromkeys(drawn & read, ("random", at_random))
 
 
 def _in_view(connection: Connection, sample: Sample) -> set[int]:

@@ -21,3 +21,10 @@ def shut(db: str, name: str, *, out: bool) -> None:
     """Shut a reader out, or let him in again. Raises UserError for an unknown name."""
     with Store.opened(db) as store:
         accounts.set_active(store, COMMAND, name, active=not out)
+
+
+def reset(db: str, name: str, *, address: str = "http://127.0.0.1:8000") -> str:
+    """A link with which a reader sets a new password, once, within two days. Raises UserError for an unknown name."""
+    with Store.opened(db) as store:
+        token = accounts.reset(store, COMMAND, name)
+    return f"{address.rstrip('/')}/welcome/{token}"

@@ -10,7 +10,7 @@ from brightctc.errors import UserError
 from brightctc.review.accounts import Reader
 from brightctc.review.agreeing import Judged, Verdict, judged
 from brightctc.review.samples import Sample, sample_of
-from brightctc.review.schema import cells, events, picks
+from brightctc.review.schema import cells, events, grades, picks
 from brightctc.review.store import Store
 
 Use = Literal["pick", "control"]
@@ -37,6 +37,18 @@ class Pick:
     def further(self) -> dict[str, Any]:
         """What the scores' table says besides: cartridge, place, the instrument's own id."""
         return json.loads(self.row.further)
+
+    @property
+    def stands(self) -> bool:
+        """Do readers still say what it was picked for?"""
+        return _fits(self.judged, self.use)
+
+    @property
+    def status(self) -> str:
+        """May it be recovered as the sheet stands? `ready`, or what is missing."""
+        if not self.stands:
+            return "not ready: grades changed since it was picked"
+        return "ready" if self.second else "not ready: no second look yet"
 
     @property
     def warning(self) -> str:
@@ -75,6 +87,11 @@ def confirm(store: Store, lead: Reader, cell: int) -> int:
     """
     with store.writing() as writing:
         row = _known(writing.connection, cell)
+        sample = sample_of(writing.connection, row.sample)
+        found = judged(writing.connection, sample, [cell]) if sample is not None else []
+        if sample is None or not found:
+            raise UserError("nobody grades this cell any more", row.cell_id, "take the pick back")
+        _refuse_other_kind(found[0], sample, row.use)
         if row.who == lead.name:
             raise UserError("you picked this cell yourself", row.cell_id, "another lead confirms it")
         if row.confirmed is not None:
@@ -113,9 +130,17 @@ def picked(connection: Connection, sample: Sample) -> list[Pick]:
     return [Pick(row, (unread | found)[row.id], row.use, row.container, row.who, row.at, row.second) for row in rows]
 
 
+def scores_of(connection: Connection, sample: Sample) -> dict[int, float]:
+    """Scores of graded cells, to offer them in order."""
+    of = cells.c
+    graded = select(grades.c.cell).where(grades.c.grade.is_not(None))
+    chosen = select(of.id, of.score).where(of.sample == sample.id, of.score.is_not(None), of.id.in_(graded))
+    return {row.id: row.score for row in connection.execute(chosen)}
+
+
 def _known(connection: Connection, cell: int) -> Row:
     row = connection.execute(
-        select(cells.c.cell_id, cells.c.sample, picks.c.confirmed, events.c.who)
+        select(cells.c.cell_id, cells.c.sample, picks.c.use, picks.c.confirmed, events.c.who)
         .join(picks, picks.c.cell == cells.c.id)
         .join(events, events.c.number == picks.c.event)
         .where(cells.c.id == cell)
@@ -125,12 +150,17 @@ def _known(connection: Connection, cell: int) -> Row:
     return row
 
 
+def _fits(found: Judged, use: Use) -> bool:
+    if found.verdict is Verdict.OPEN:
+        return False
+    return found.positive if use == "pick" else not found.positive and found.verdict is not Verdict.DUMMY
+
+
 def _refuse_other_kind(found: Judged, sample: Sample, use: Use) -> None:
     if found.verdict is Verdict.OPEN:
         raise UserError("readers differ on this cell", found.cell_id, "settle it first, under Agreement")
-    if use == "pick" and not found.positive:
-        raise UserError(f"readers don't take this cell for {sample.positive}", found.cell_id, "pick another")
-    if use == "control" and (found.positive or found.verdict is Verdict.DUMMY):
-        raise UserError(
-            f"a control is a cell that readers take for no {sample.positive}", found.cell_id, "pick another"
-        )
+    if not _fits(found, use):
+        what = f"readers don't take this cell for {sample.positive}"
+        if use == "control":
+            what = f"a control is a cell that readers take for no {sample.positive}, and for no dummy"
+        raise UserError(what, found.cell_id, "pick another")

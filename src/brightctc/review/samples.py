@@ -1,5 +1,6 @@
 """Samples under review: scores tables, taken into the database once, a sample of theirs each."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -11,14 +12,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import scipy
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from brightctc import files
 from brightctc.errors import UserError, plural
 from brightctc.predict.table import COLUMNS
 from brightctc.report.source import Scores, read_source
 from brightctc.review.schema import cells, grades, samples
-from brightctc.review.store import Store, Writing
+from brightctc.review.store import Store, Writing, salted_hash
 
 _AT_ONCE = 5_000
 _OF_SAMPLE = ("blood_volume_ml", "fraction_imaged")
@@ -68,6 +69,8 @@ def take_in(store: Store, paths: Sequence[Path], by: str) -> list[Sample]:
     """
     found = []
     for path in paths:
+        if path.is_dir():
+            raise UserError("this is a folder, not a scores table", path, "give the table that brightctc predict wrote")
         read = read_source([path], None)
         if not isinstance(read, Scores):
             raise UserError("this is no scores table", path, "give tables that brightctc predict wrote")
@@ -84,6 +87,29 @@ def sample_of(connection: Connection, key: int) -> Sample | None:
     """By its number."""
     found = connection.execute(select(samples).where(samples.c.id == key)).first()
     return None if found is None else _sample(found)
+
+
+def of_table(every: Sequence[Sample], scores: Path | None) -> list[Sample]:
+    """Samples of a scores table; of all of them where none is given and no sample is here by several.
+
+    Raises UserError where the table is not here, or one must be chosen.
+    """
+    if scores is not None:
+        digest = files.sha256(scores)
+        found = [sample for sample in every if sample.scores == digest]
+        if not found:
+            raise UserError(
+                "this table is not in the review", scores, "give one that review serve was given, unchanged"
+            )
+        return found
+    names = [sample.name for sample in every]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        tables = ", ".join(sorted({str(sample.about["file"]) for sample in every if sample.name == twice}))
+        raise UserError(
+            f"sample {twice} is here by several scores tables ({tables})", twice, "choose one: --scores FILE"
+        )
+    return list(every)
 
 
 def progress(connection: Connection, reader: int) -> list[Progress]:
@@ -114,6 +140,15 @@ def refuse_hidden_images(read: Sequence[Sample], connection: Connection, roots: 
             )
 
 
+def digest_of(connection: Connection, sample: int) -> str:
+    """SHA-256 of which cell has which number, id and images: grades and picks know cells by number alone."""
+    of, found = cells.c, hashlib.sha256()
+    chosen = select(of.id, of.cell_id, of.bright_field, of.dapi).where(of.sample == sample).order_by(of.id)
+    for row in connection.execute(chosen.execution_options(yield_per=5_000)):
+        found.update(json.dumps([*row], ensure_ascii=False).encode())
+    return found.hexdigest()
+
+
 def is_inside(path: Path, roots: Sequence[Path]) -> bool:
     """Does the file, links followed, lie below one of these folders?"""
     real = path.resolve()
@@ -130,17 +165,37 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
     with store.writing() as writing:
         for (name,), part in table.partition_by("sample_id", as_dict=True, maintain_order=True).items():
             own = select(samples).where(samples.c.scores == digest, samples.c.name == name)
-            if writing.connection.execute(own).first() is None:
-                known = {name: _same(part, name) for name in _OF_SAMPLE}
+            if _is_withdrawn(writing, digest, str(name)):
+                continue
+            known = writing.connection.execute(own).first()
+            if known is not None:
+                _follow(writing, by, known, about["image_root"])
+            else:
+                constants = {name: _same(part, name) for name in _OF_SAMPLE}
                 placed = _with_places(part, read.meta["threshold"].get("score"))
                 _insert(
                     writing,
                     by,
-                    {"name": name, "scores": digest, "about": _with(about, known), "cells": part.height},
+                    {"name": name, "scores": digest, "about": _with(about, constants), "cells": part.height},
                     placed,
                 )
             found.append(_sample(writing.connection.execute(own).one()))
     return found
+
+
+def _is_withdrawn(writing: Writing, digest: str, name: str) -> bool:
+    """Has the donor of this sample of this table withdrawn?"""
+    gone = select(samples.c.salt, samples.c.was).where(samples.c.scores == digest, samples.c.was.is_not(None))
+    return any(salted_hash(row.salt, name) == row.was for row in writing.connection.execute(gone))
+
+
+def _follow(writing: Writing, by: str, known: Row, image_root: str) -> None:
+    """The table is the same, its images have moved."""
+    about = json.loads(known.about)
+    if about["image_root"] != image_root:
+        moved = json.dumps(about | {"image_root": image_root}, sort_keys=True)
+        writing.connection.execute(update(samples).where(samples.c.id == known.id).values(about=moved))
+        writing.record(by, "images moved", sample=known.id)
 
 
 def _with(about: dict[str, Any], known: dict[str, object]) -> str:
@@ -160,7 +215,8 @@ def _insert(writing: Writing, by: str, sample: dict[str, Any], table: pl.DataFra
     for rows in _in_pieces(table, made[0]):
         writing.connection.execute(insert(cells), rows)
     texts = {"name": sample["name"]}
-    writing.record(by, "took in", texts, sample=made[0], scores=sample["scores"], cells=sample["cells"])
+    digest = digest_of(writing.connection, made[0])
+    writing.record(by, "took in", texts, sample=made[0], scores=sample["scores"], cells=sample["cells"], digest=digest)
 
 
 def _in_pieces(table: pl.DataFrame, sample: int) -> Iterator[list[dict[str, Any]]]:

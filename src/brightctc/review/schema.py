@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData()
@@ -59,6 +60,8 @@ invitations = Table(
     Column("name", Text),
     Column("role", String(16), nullable=False),
     Column("until", String(32), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("resets", Boolean, nullable=False, server_default=false()),
 )
 
 sessions = Table(
@@ -78,6 +81,8 @@ samples = Table(
     Column("scores", String(64), nullable=False),
     Column("about", Text, nullable=False),
     Column("cells", Integer, nullable=False),
+    Column("salt", String(32)),
+    Column("was", String(64)),
     UniqueConstraint("scores", "name"),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -39,13 +40,14 @@ class Served:
 def serve(
     scores: Sequence[Path],
     *,
-    db: str = "sqlite:///review.db",
+    db: str = "review.db",
     host: str = "127.0.0.1",
     port: int = 8000,
     images: Sequence[Path] = (),
     blind: int = BLIND,
     tls: tuple[Path, Path] | None = None,
     plain: bool = False,
+    proxy: str | None = None,
     hosts: Sequence[str] = (),
     new: Sequence[Path] = (),
     bundles: Sequence[Path] = (),
@@ -54,32 +56,36 @@ def serve(
 ) -> None:
     """Serve until stopped.
 
-    db: URL of the database, made where there is none. images: folders beside the scores' own whose images may be shown.
-    blind: cells of each blind reading; 0: there is none. tls: files of certificate and key. plain: allow an address
-    that others reach, without TLS. hosts: further names that the server is called by. ready: told once, before the
-    first request. new, bundles: folders whose folders leads may score in the browser, and the models that may; what is
-    made of them is written into work. Raises UserError for what the user can fix.
+    db: an SQLite file or a database's URL, made where there is none. images: folders beside the scores' own whose
+    images may be shown. blind: cells of each blind reading; 0: there is none. tls: files of certificate and key.
+    plain: allow an address that others reach, without TLS. proxy: https address of a proxy before this server that
+    does TLS. hosts: further names that the server is called by. new, bundles: folders whose folders leads may score in
+    the browser, and the models that may; what is made of them is written into work. ready: told once, before the first
+    request. Raises UserError for what the user can fix.
     """
-    _refuse_open(host, tls, plain)
+    _refuse_open(host, tls, plain or proxy is not None)
+    _refuse_odd_proxy(proxy)
     _refuse_taken_port(host, port)
     _refuse_unusable(new, bundles)
     with Store.opened(db, make=True) as store:
-        found = samples.take_in(store, scores, COMMAND)
+        samples.take_in(store, scores, COMMAND)
         with store.reading() as connection:
-            samples.refuse_hidden_images(found, connection, images)
             everything = samples.all_samples(connection)
+            samples.refuse_hidden_images(everything, connection, (*images, *new))
         if not everything and not new:
-            raise UserError("there is nothing to review", db, f"give scores: {typed('review serve', 'scores.csv')}")
-        address = f"{'https' if tls else 'http'}://{_in_address(host)}:{port}"
+            raise UserError("there is nothing to review", db, f"give scores: {typed('review', 'serve', 'scores.csv')}")
+        address = (proxy or f"{'https' if tls else 'http'}://{_in_address(host)}:{port}").rstrip("/")
         invitation = None
         if accounts.needs_a_lead(store):
             invitation = f"{address}/welcome/{accounts.invite(store, COMMAND, None, 'lead')}"
-        names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts})
+        names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts, *_host_of(proxy)})
         pictures = Pictures((*images, *new))
         jobs = None
         if new:
             jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
-        desk = Desk(store, pictures, blind, tls is not None, names, jobs)
+        desk = Desk(
+            store, pictures, blind, tls is not None or proxy is not None, names, jobs, proxied=proxy is not None
+        )
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))
         certificate, key = tls or (None, None)
@@ -112,8 +118,18 @@ def _refuse_open(host: str, tls: object, plain: bool) -> None:
         raise UserError(
             "others could reach this address, and passwords and images would go over the network in the open",
             f"--host {host}",
-            "give --certificate and --key, or stay on 127.0.0.1; --plain if a proxy of your own does TLS",
+            "give --certificate and --key, or stay on 127.0.0.1; --proxy https://NAME if a proxy of your own does TLS",
         )
+
+
+def _refuse_odd_proxy(proxy: str | None) -> None:
+    if proxy is not None and not (proxy.startswith("https://") and _host_of(proxy)):
+        raise UserError("a proxy's address begins with https://", proxy, "give e.g. --proxy https://review.lab.example")
+
+
+def _host_of(address: str | None) -> list[str]:
+    found = urlsplit(address or "").hostname
+    return [found] if found else []
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

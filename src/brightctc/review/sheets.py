@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -14,12 +15,14 @@ from sqlalchemy import Connection
 from brightctc.review.images import Asked, Pictures
 from brightctc.review.picking import Pick
 from brightctc.review.samples import Sample
+from brightctc.review.store import now
 
 COLUMNS = (
-    "use", "container", "cell_id", "instrument_cell_id", "cartridge_id", "x", "y", "scan_time", "verdict", "grades",
-    "warning", "picked_by", "picked_at", "confirmed_by",
+    "status", "use", "container", "cell_id", "instrument_cell_id", "cartridge_id", "x", "y", "scan_time", "warning",
+    "readers_say", "grades", "picked_by", "picked_at", "second_look_by",
 )  # fmt: skip
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBERS = ("x", "y")
 _MOST_NAME = 80
 
 
@@ -28,16 +31,17 @@ def rows_of(sheet: Sequence[Pick]) -> Iterator[dict[str, Any]]:
     for one in sheet:
         further = one.further
         yield {
+            "status": one.status,
             "use": one.use,
             "container": one.container,
             "cell_id": one.row.cell_id,
             **{name: further.get(name, "") for name in ("instrument_cell_id", "cartridge_id", "x", "y", "scan_time")},
-            "verdict": str(one.judged.verdict),
+            "readers_say": str(one.judged.verdict) + ("" if one.judged.settled is None else ", settled"),
             "grades": "; ".join(f"{name}: {grade}" for name, grade in one.judged.grades.items()),
             "warning": one.warning,
             "picked_by": one.by,
             "picked_at": one.at,
-            "confirmed_by": one.second or "",
+            "second_look_by": one.second or "",
         }
 
 
@@ -49,7 +53,7 @@ def as_csv(sheet: Sequence[Pick], foot: str) -> bytes:
     for row in rows_of(sheet):
         writer.writerow([_harmless(row[name]) for name in COLUMNS])
     writer.writerow([])
-    writer.writerow([foot])
+    writer.writerow([_harmless(foot)])
     return memory.getvalue().encode("utf-8")
 
 
@@ -66,7 +70,7 @@ def as_xlsx(sheet: Sequence[Pick], title: str, foot: str) -> bytes:
         for number, row in enumerate(rows_of(sheet), start=3):
             for at, name in enumerate(COLUMNS):
                 value = row[name]
-                if isinstance(value, int | float):
+                if name in _NUMBERS and isinstance(value, int | float) and math.isfinite(value):
                     page.write_number(number, at, value)
                 else:
                     page.write_string(number, at, str(value))
@@ -102,6 +106,11 @@ def foot(sample: Sample, head: str, who: str, at: str) -> str:
         f"{sample.name} · {about['file']} · bundle {about['bundle_name']} {about['bundle_hash'][:12]} · "
         f"exported {at} by {who} · head of the chain {head}"
     )
+
+
+def file_name(sample: Sample) -> str:
+    """Of an export, without its ending: the sample's name and the day (UTC)."""
+    return f"picks-{_file_name(sample.name)}-{now()[:10]}"
 
 
 def _harmless(value: object) -> object:

@@ -24,6 +24,7 @@ COMMAND = "(command line)"
 _CHAIN_LOCK = 0x62726967  # of PostgreSQL: one writer of the chain at a time
 _BEGIN = "brightctc_begin"
 _BUSY_SECONDS = 30
+_FILES = (".db", ".sqlite", ".sqlite3")
 
 
 def now() -> str:
@@ -167,7 +168,9 @@ def _changed_text(connection: Connection) -> Break | None:
 
 
 def _parsed(url: str) -> URL:
-    fix = "give sqlite:///review.db, or postgresql://user@host/name"
+    fix = "give a file such as review.db, or postgresql://user@host/name"
+    if url.endswith(_FILES) and "://" not in url:
+        return URL.create("sqlite", database=url)
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()

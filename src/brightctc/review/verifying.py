@@ -1,9 +1,10 @@
 """The verb `review verify`: is everything as it was written?"""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Row, func, select
 
 from brightctc.errors import UserError
 from brightctc.review import replay
@@ -38,9 +39,11 @@ def verify(db: str, *, head: str | None = None) -> Verified:
         with store.reading() as connection:
             count = int(connection.execute(select(func.count()).select_from(events)).scalar() or 0)
             last = store.head(connection)
+            if not count:
+                raise UserError("nothing has happened in this database yet", store.address, "is it the right one?")
             if head is None:
                 return Verified(count, last)
-            row = connection.execute(select(events.c.number, events.c.at).where(events.c.hash == head.strip())).first()
+            row = _event_of(connection, head.strip().casefold())
         if row is None:
             raise UserError(
                 "no event has this head: the chain was written anew after it was printed, or this is another database",
@@ -48,3 +51,11 @@ def verify(db: str, *, head: str | None = None) -> Verified:
                 "compare with a backup from before that print",
             )
         return Verified(count, last, row.number, row.at)
+
+
+def _event_of(connection: Connection, head: str) -> Row | None:
+    """The event with this hash, or whose hash begins so."""
+    if not re.fullmatch(r"[0-9a-f]{8,64}", head):
+        raise UserError("a head is 64 hexadecimal digits, or the first eight of them at least", head, "copy it again")
+    chosen = select(events.c.number, events.c.at).where(events.c.hash.startswith(head, autoescape=True))
+    return connection.execute(chosen.order_by(events.c.number).limit(1)).first()

@@ -34,7 +34,7 @@ _MOST = 2**31 - 1
 class Desk:
     """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to.
 
-    jobs: that score new samples; None: the server was started without.
+    jobs: that score new samples; None: the server was started without. proxied: a proxy tells who asks.
     """
 
     store: Store
@@ -43,6 +43,7 @@ class Desk:
     secure: bool
     hosts: frozenset[str]
     jobs: Jobs | None = None
+    proxied: bool = False
     attempts: Attempts = field(default_factory=Attempts)
 
     @property
@@ -73,6 +74,12 @@ class Asking:
         """The reader, on pages that need one."""
         assert self.reader is not None, "the rule asks for one"
         return self.reader
+
+    def address(self, desk: "Desk") -> str:
+        """From where: the network address; behind a proxy the one that it names last."""
+        named = self.request.headers.get("x-forwarded-for", "") if desk.proxied else ""
+        seen = self.request.client.host if self.request.client else ""
+        return named.rpartition(",")[2].strip()[:64] or seen
 
     @property
     def csrf(self) -> str:
@@ -141,15 +148,15 @@ def _endpoint(desk: Desk, rule: Rule) -> Callable[[Request], Any]:
         if rule.who != "anyone" and reader is None:
             if rule.reads and request.headers.get("sec-fetch-dest", "document") == "document":
                 return moved("/sign-in")
-            raise HTTPException(401, "sign in first")
+            raise HTTPException(401, "Sign in first.")
         if rule.who == "lead" and reader is not None and not reader.leads:
-            raise HTTPException(403, "this is for leads")
+            raise HTTPException(403, "This is for leads.")
         form = {} if rule.reads else await _form(request)
         asking = Asking(request, reader, token if reader is not None else "", form)
         if not rule.reads:
             _refuse_foreign(desk, request)
             if rule.who != "anyone" and not hmac.compare_digest(form.get("csrf", ""), asking.csrf):
-                raise HTTPException(403, "this page is too old; load it again")
+                raise HTTPException(403, "This page is too old; load it again.")
         try:
             return await run_in_threadpool(rule.answer, desk, asking)
         except UserError as error:
@@ -160,9 +167,9 @@ def _endpoint(desk: Desk, rule: Rule) -> Callable[[Request], Any]:
 
 async def _form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise HTTPException(415, "a form is needed")
+        raise HTTPException(415, "A form is needed.")
     async with request.form(max_fields=32) as form:
-        return {name: value for name, value in form.items() if isinstance(value, str)}
+        return {name: value.replace("\0", "") for name, value in form.items() if isinstance(value, str)}
 
 
 def _refuse_foreign(desk: Desk, request: Request) -> None:
@@ -170,4 +177,4 @@ def _refuse_foreign(desk: Desk, request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     own = Asking(request, None, "", {}).site(desk)
     if (origin is not None and origin != own) or site in ("cross-site", "same-site"):
-        raise HTTPException(403, "this form came from another site")
+        raise HTTPException(403, "This form came from another site.")

@@ -11,7 +11,7 @@ from brightctc.cli.review.options import Database
 
 def command(
     out: Annotated[Path, typer.Argument(help="The file to write: an SQLite database.")],
-    db: Database = "sqlite:///review.db",
+    db: Database = "review.db",
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:

@@ -14,7 +14,10 @@ def command(
     labels: Annotated[
         Path | None, typer.Option(help="The table of labels to write (CSV), for `brightctc import --table`.")
     ] = None,
-    db: Database = "sqlite:///review.db",
+    scores: Annotated[
+        Path | None, typer.Option(help="Only cells of this scores table; needed where a sample is here by several.")
+    ] = None,
+    db: Database = "review.db",
     overwrite: Overwrite = False,
     json: Json = False,
 ) -> None:
@@ -29,7 +32,7 @@ def command(
     if labels is None:
         raise UserError("what is to be exported?", "--labels", "brightctc review export --labels labels.csv")
     printer = Printer(json)
-    found = export_labels(db, labels, overwrite=overwrite)
+    found = export_labels(db, labels, scores=scores, overwrite=overwrite)
     printer.say(f"{plural(found.cells, 'graded cell')}, {found.labelled:,} with a label: {found.path}")
     printer.say(f"head of the chain: {found.head}")
     printer.done({"path": found.path, "cells": found.cells, "labelled": found.labelled, "head": found.head})

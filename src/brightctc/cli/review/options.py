@@ -7,7 +7,7 @@ import typer
 Database = Annotated[
     str,
     typer.Option(
-        help="Where grades are kept: an SQLite file, or PostgreSQL (extra postgres) as postgresql://user@host/name.",
+        help="Where grades are kept: a file (SQLite) such as review.db, or PostgreSQL (extra postgres) as postgresql://user@host/name.",
         metavar="URL",
     ),
 ]

@@ -14,7 +14,10 @@ def command(
         Path,
         typer.Argument(help="CSV or Excel with the columns cell_id and outcome (positive, negative or failed)."),
     ],
-    db: Database = "sqlite:///review.db",
+    scores: Annotated[
+        Path | None, typer.Option(help="Only cells of this scores table; needed where a sample is here by several.")
+    ] = None,
+    db: Database = "review.db",
     json: Json = False,
 ) -> None:
     """Join what recovered cells turned out to be, by sequencing or the like, to their cells.
@@ -24,7 +27,7 @@ def command(
     from brightctc.review.outcomes import join_outcomes
 
     printer = Printer(json)
-    found = join_outcomes(db, table)
+    found = join_outcomes(db, table, scores=scores)
     printer.say(", ".join(f"{count:,} {outcome}" for outcome, count in sorted(found.counts.items())))
     if found.changed:
         printer.warn([f"{found.changed} of them had another outcome before"])

@@ -21,7 +21,7 @@ def command(
             help="Scores tables of predict; none: what the database has from earlier.",
         ),
     ] = None,
-    db: Database = "sqlite:///review.db",
+    db: Database = "review.db",
     host: Annotated[
         str, typer.Option(help="Address to listen on. 127.0.0.1 is this computer alone.", metavar="ADDRESS")
     ] = "127.0.0.1",
@@ -45,11 +45,15 @@ def command(
     certificate: Annotated[Path | None, typer.Option(help="TLS: the certificate's file (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS: the key's file (PEM).")] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Allow an address that others reach without TLS, as behind your own proxy.")
+        bool, typer.Option("--plain", help="Allow an address that others reach without TLS: passwords go in the open.")
     ] = False,
+    proxy: Annotated[
+        str | None,
+        typer.Option(help="Address of a proxy of yours that does TLS: https://review.lab.example.", metavar="URL"),
+    ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="A further name that browsers call this server by, as of a proxy.", metavar="HOST"),
+        typer.Option(help="A further name that browsers call this server by. Repeatable.", metavar="HOST"),
     ] = None,
     new: Annotated[
         list[Path] | None,
@@ -83,6 +87,7 @@ def command(
         blind=blind,
         tls=None if certificate is None or key is None else (certificate, key),
         plain=plain,
+        proxy=proxy,
         hosts=name or [],
         new=new or [],
         bundles=bundle or [],

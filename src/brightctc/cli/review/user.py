@@ -8,11 +8,15 @@ from brightctc.cli.console import Json, Printer
 from brightctc.cli.review.options import Database
 from brightctc.errors import UserError
 
-_ACTIONS = ("add", "list", "close", "open")
+_ADDRESS = "http://127.0.0.1:8000"
+_ACTIONS = ("add", "list", "reset", "close", "open")
 
 
 def command(
-    action: Annotated[str, typer.Argument(help="add, list, close (may no longer sign in) or open (may again).")],
+    action: Annotated[
+        str,
+        typer.Argument(help="add, list, reset (a new password), close (may no longer sign in) or open (may again)."),
+    ],
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="The reader's name, as it is to stand on reports.")
     ] = None,
@@ -20,9 +24,9 @@ def command(
         bool, typer.Option("--lead", help="With add: a lead, who also settles, invites and signs reports.")
     ] = False,
     address: Annotated[
-        str, typer.Option(help="With add: how readers reach the server.", metavar="URL")
-    ] = "http://127.0.0.1:8000",
-    db: Database = "sqlite:///review.db",
+        str, typer.Option(help="With add and reset: how readers reach the server.", metavar="URL")
+    ] = _ADDRESS,
+    db: Database = "review.db",
     json: Json = False,
 ) -> None:
     """Readers of a review: add one, list them, shut one out.
@@ -30,7 +34,7 @@ def command(
     `add` prints a link with which the reader sets a password; it works once, within two days. Whoever is shut out keeps
     his grades.
     """
-    from brightctc.review.people import invited, listed, shut
+    from brightctc.review.people import invited, listed, reset, shut
 
     printer = Printer(json)
     if action not in _ACTIONS:
@@ -44,9 +48,11 @@ def command(
         return
     if name is None:
         raise UserError("whose?", "NAME", f'give a name: brightctc review user {action} "A. Reader"')
-    if action == "add":
-        link = invited(db, name, lead=lead, address=address)
+    if action in ("add", "reset"):
+        link = invited(db, name, lead=lead, address=address) if action == "add" else reset(db, name, address=address)
         printer.say(f"send this to {name}; it works once, within two days:\n  {link}")
+        if address == _ADDRESS:
+            printer.say("(for a server on this computer and port 8000; else: --address)")
         printer.done({"name": name, "link": link})
         return
     shut(db, name, out=action == "close")

@@ -10,7 +10,7 @@ from brightctc.errors import plural
 
 
 def command(
-    db: Database = "sqlite:///review.db",
+    db: Database = "review.db",
     head: Annotated[
         str | None, typer.Option(help="A head of the chain as an export or report prints it.", metavar="HASH")
     ] = None,

@@ -11,7 +11,7 @@ from brightctc.errors import plural
 
 def command(
     donor: Annotated[str, typer.Argument(help="The donor's id, as it stands in donor_id.")],
-    db: Database = "sqlite:///review.db",
+    db: Database = "review.db",
     json: Json = False,
 ) -> None:
     """Take a donor out of a review: names, paths, places and notes of their cells. This can't be undone.

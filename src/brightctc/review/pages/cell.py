@@ -8,14 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from brightctc.preprocess import Channel
-from brightctc.review import blind, grading
+from brightctc.review import agreeing, blind, grading
 from brightctc.review.bands import band
 from brightctc.review.history import of_cell
 from brightctc.review.images import Asked, Contrast
 from brightctc.review.pages.gallery import View, beside
 from brightctc.review.pages.reading import GRADES
 from brightctc.review.samples import Sample, sample_of
-from brightctc.review.schema import cells
+from brightctc.review.schema import cells, outcomes
 from brightctc.review.web import Asking, Desk, Rule, moved, page, picture_or_404
 
 _ANSWERS = ("label", "label_source", "part", "donor_id")
@@ -31,13 +31,28 @@ def cell(desk: Desk, asking: Asking) -> Response:
         view = View.asked(asking)
         steps = beside(connection, sample, view, asking.who.id, row.id)
         told = [one for one in of_cell(connection, row.id) if asking.who.leads or one.who == asking.who.name]
+        said = agreeing.judged(connection, sample, [row.id]) if asking.who.leads else []
+        outcome = connection.execute(select(outcomes.c.outcome).where(outcomes.c.cell == row.id)).scalar()
     blind.opened(desk.store, sample, asking.who)
+    later = {one.reader for one in given if one.occasion == grading.OPEN}
     own = [one for one in given if one.reader == asking.who.name and one.occasion != grading.AGAIN]
     return page(
-        desk, asking, "cell.html.j2", sample=sample, cell=row, further=_further(row), view=view, steps=steps,
-        history=told, mine=min(own, key=lambda one: one.occasion, default=None), band=band(row.score, sample.threshold),
+        desk,
+        asking,
+        "cell.html.j2",
+        sample=sample,
+        cell=row,
+        further=_further(row),
+        view=view,
+        steps=steps,
+        history=told,
+        judged=said[0] if said else None,
+        outcome=outcome,
+        later=later,
+        mine=min(own, key=lambda one: one.occasion, default=None),
+        band=band(row.score, sample.threshold),
         given=given if asking.who.leads else [one for one in given if one.reader == asking.who.name],
-    )  # fmt: skip
+    )
 
 
 def grade(desk: Desk, asking: Asking) -> Response:
@@ -60,8 +75,9 @@ def back(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         row, sample = _known(connection, asking)
         last = grading.last_of(connection, asking.who, sample.id, (grading.OPEN,))
+        before = None if last is None else grading.before_last(connection, asking.who, last[0])
     if last is not None:
-        grading.grade(desk.store, asking.who, last[0], grading.Said(None, reason="undone"))
+        grading.grade(desk.store, asking.who, last[0], grading.Said(before, reason="undone"))
     return moved(f"/cells/{last[0] if last else row.id}?{View.asked(asking).address}")
 
 

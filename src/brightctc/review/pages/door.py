@@ -15,15 +15,15 @@ def sign_in_page(desk: Desk, asking: Asking) -> Response:
 
 def sign_in(desk: Desk, asking: Asking) -> Response:
     """Begin a session; after some failures the same name or address has to wait."""
-    name, address = asking.form.get("name", ""), asking.request.client.host if asking.request.client else ""
+    name, address = accounts.spelled(asking.form.get("name", ""))[: accounts.LONGEST], asking.address(desk)
     keys = (f"name {name.casefold()}", f"address {address}")
     wait = desk.attempts.wait(*keys)
     if wait:
         fault = f"Too many tries. Wait {wait:.0f} seconds, then try again."
         return page(desk, asking, "sign_in.html.j2", 429, name=name, fault=fault)
+    desk.attempts.failed(*keys)  # before the password is looked at, so that a burst counts
     token = accounts.sign_in(desk.store, name, asking.form.get("password", ""))
     if token is None:
-        desk.attempts.failed(*keys)
         accounts.refused(desk.store, name, address)
         fault = "Name and password don't belong together."
         return page(desk, asking, "sign_in.html.j2", 403, name=name, fault=fault)
@@ -46,7 +46,9 @@ def sign_up_page(desk: Desk, asking: Asking) -> Response:
         found = accounts.invited(connection, token)
     if found is None:
         raise HTTPException(404, "This link has been used, or is too old. Ask a lead for a new one.")
-    return page(desk, asking, "sign_up.html.j2", token=token, fixed=found[0], role=found[1], name="", fault="")
+    return page(
+        desk, asking, "sign_up.html.j2", token=token, fixed=found[0], role=found[1], resets=found[2], name="", fault=""
+    )
 
 
 def sign_up(desk: Desk, asking: Asking) -> Response:
@@ -54,7 +56,9 @@ def sign_up(desk: Desk, asking: Asking) -> Response:
     token, form = asking.request.path_params["token"], asking.form
     with desk.store.reading() as connection:
         found = accounts.invited(connection, token)
-    fixed, role = found or (None, "reader")
+    if found is None:
+        raise HTTPException(404, "This link has been used, or is too old. Ask a lead for a new one.")
+    fixed, role, resets = found
     name, password = fixed or form.get("name", ""), form.get("password", "")
     fault = "" if password == form.get("again", "") else "The passwords differ."
     if not fault:
@@ -63,7 +67,18 @@ def sign_up(desk: Desk, asking: Asking) -> Response:
         except UserError as error:
             fault = in_words(error)
     if fault:
-        return page(desk, asking, "sign_up.html.j2", 400, token=token, fixed=fixed, role=role, name=name, fault=fault)
+        return page(
+            desk,
+            asking,
+            "sign_up.html.j2",
+            400,
+            token=token,
+            fixed=fixed,
+            role=role,
+            resets=resets,
+            name=name,
+            fault=fault,
+        )
     session = accounts.sign_in(desk.store, name, password)
     assert session is not None, "the account was just made"
     return _with_session(desk, session)

@@ -129,7 +129,7 @@ def _shown(sample: Sample, view: View, reader: int) -> Select:
         padded = literal(FLAG_SEPARATOR) + of.flags + FLAG_SEPARATOR
         chosen = chosen.where(padded.contains(f"{FLAG_SEPARATOR}{view.flag}{FLAG_SEPARATOR}", autoescape=True))
     if view.named:
-        chosen = chosen.where(of.cell_id.contains(view.named, autoescape=True))
+        chosen = chosen.where(of.cell_id.icontains(view.named, autoescape=True))
     if view.grade == "none":
         chosen = chosen.where(mine.is_(None))
     elif view.grade:

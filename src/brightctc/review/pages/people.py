@@ -40,8 +40,10 @@ def _shown(
     desk: Desk, asking: Asking, status: int = 200, fault: str = "", link: str = "", invited: str = ""
 ) -> Response:
     with desk.store.reading() as connection:
-        found = accounts.everyone(connection)
-    return page(desk, asking, "people.html.j2", status, found=found, fault=fault, link=link, invited=invited)
+        found, expected = accounts.everyone(connection), accounts.expected(connection)
+    return page(
+        desk, asking, "people.html.j2", status, found=found, expected=expected, fault=fault, link=link, invited=invited
+    )
 
 
 RULES = (

@@ -47,9 +47,9 @@ def back(desk: Desk, asking: Asking) -> Response:
     """Take the latest blind grade back; the cell comes again."""
     sample = known_sample(desk, asking)
     occasions = (grading.FIRST, grading.AGAIN)
+    is_done = blind.standing(desk.store, sample, asking.who, desk.queue).next is None
     with desk.store.reading() as connection:
-        is_open = blind.is_open(connection, sample, asking.who, desk.queue)
-        last = None if is_open else grading.last_of(connection, asking.who, sample.id, occasions)
+        last = None if is_done else grading.last_of(connection, asking.who, sample.id, occasions)
     if last is not None:
         grading.grade(desk.store, asking.who, last[0], grading.Said(None, last[1], blind=True, reason="undone"))
     return moved(f"/samples/{sample.id}/read")

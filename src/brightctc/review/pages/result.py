@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from sqlalchemy import select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -10,6 +11,7 @@ from brightctc.report.pdf import browser, print_page
 from brightctc.review import agreeing, agreement, blind, counting, picking, sheets, signing
 from brightctc.review.pages.reading import GRADES, known_sample
 from brightctc.review.samples import Sample
+from brightctc.review.schema import cells
 from brightctc.review.store import now
 from brightctc.review.web import Asking, Desk, Rule, moved, page
 
@@ -31,9 +33,11 @@ def agreed(desk: Desk, asking: Asking) -> Response:
     differ = sorted((one for one in every if len({*one.grades.values()}) > 1), key=lambda one: (-one.apart, one.cell))
     opened = [one for one in differ if one.verdict is agreeing.Verdict.OPEN]
     settled = [one for one in every if one.settled is not None]
+    with desk.store.reading() as connection:
+        why = agreeing.reasons(connection, [one.cell for one in settled[:_MOST]])
     return page(
         desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], differ=len(differ),
-        left=len(opened), settled=settled[:_MOST], tab="agreement",
+        left=len(opened), settled=settled[:_MOST], why=why, tab="agreement",
     )  # fmt: skip
 
 
@@ -57,13 +61,26 @@ def result(desk: Desk, asking: Asking) -> Response:
         reports = signing.signed(connection, sample)
     there = {one.row.id for one in sheet}
     verdict = agreeing.Verdict
+    with desk.store.reading() as connection:
+        scored = picking.scores_of(connection, sample)
+    every.sort(key=lambda one: -scored.get(one.cell, 0))
     may = [one for one in every if one.positive and one.verdict is not verdict.OPEN and one.cell not in there]
     controls = [one for one in every if one.verdict is verdict.REJECTED and one.cell not in there]
     return page(
-        desk, asking, "result.html.j2", sample=sample, count=count, sheet=sheet, may=may[:_MOST],
-        controls=controls[:24], tab="result", more=min(desk.queue or 100, count.draw.unread), reports=reports,
+        desk,
+        asking,
+        "result.html.j2",
+        sample=sample,
+        count=count,
+        sheet=sheet,
+        may=may[:_MOST],
+        controls=controls[::-1][:24],
+        all_controls=len(controls),
+        tab="result",
+        more=min(desk.queue or 100, count.draw.unread),
+        reports=reports,
         meanings=signing.MEANINGS,
-    )  # fmt: skip
+    )
 
 
 def pick(desk: Desk, asking: Asking) -> Response:
@@ -86,11 +103,10 @@ def export(desk: Desk, asking: Asking) -> Response:
     sample, kind = _opened(desk, asking), asking.request.path_params["kind"]
     if kind not in _FORMATS:
         raise HTTPException(404, "There is no such export.")
-    with desk.store.reading() as connection:
-        sheet = picking.picked(connection, sample)
-    if not sheet:
-        raise HTTPException(400, "Nothing is picked yet.")
     with desk.store.writing() as writing:
+        sheet = picking.picked(writing.connection, sample)
+        if not sheet:
+            raise HTTPException(400, "Nothing is picked yet.")
         writing.record(asking.who.name, "exported picks", sample=sample.id, format=kind, cells=len(sheet))
         head = desk.store.head(writing.connection)
     foot = sheets.foot(sample, head, asking.who.name, now())
@@ -101,15 +117,15 @@ def export(desk: Desk, asking: Asking) -> Response:
     else:
         with desk.store.reading() as connection:
             content = sheets.as_zip(connection, desk.pictures, sheet, foot)
-    headers = {"content-disposition": f'attachment; filename="picks-{sample.id}.{kind}"'}
+    headers = {"content-disposition": f'attachment; filename="{sheets.file_name(sample)}.{kind}"'}
     return Response(content, media_type=_FORMATS[kind], headers=headers)
 
 
 def more(desk: Desk, asking: Asking) -> Response:
     """Further cells, drawn at random among those that nobody has read, for this reader."""
     sample = _opened(desk, asking)
-    drawn = blind.more(desk.store, sample, asking.who, desk.queue or 100)
-    return moved(f"/samples/{sample.id}/read" if drawn else f"/samples/{sample.id}/result")
+    blind.more(desk.store, sample, asking.who, desk.queue or 100)
+    return moved(f"/samples/{sample.id}/read")
 
 
 def sign(desk: Desk, asking: Asking) -> Response:
@@ -157,10 +173,11 @@ def _cell_of(desk: Desk, asking: Asking, sample: Sample) -> int:
     """The cell that the form names, if it is one of this sample."""
     cell = asking.form.get("cell", "")
     if cell.isascii() and cell.isdecimal() and len(cell) < 10:
+        own = select(cells.c.id).where(cells.c.id == int(cell), cells.c.sample == sample.id)
         with desk.store.reading() as connection:
-            if agreeing.judged(connection, sample, [int(cell)]):
+            if connection.execute(own).first() is not None:
                 return int(cell)
-    raise HTTPException(400, "Nobody has graded such a cell of this sample.")
+    raise HTTPException(400, "There is no such cell in this sample.")
 
 
 RULES = (

@@ -16,6 +16,7 @@ def start(desk: Desk, asking: Asking) -> Response:
     """All samples with how far they are read."""
     with desk.store.reading() as connection:
         found = samples.progress(connection, asking.who.id)
+        undone = {one.sample.id: blind.has_turns_left(connection, one.sample, asking.who) for one in found}
         is_open = {one.sample.id: blind.is_open(connection, one.sample, asking.who, desk.queue) for one in found}
     return page(
         desk,
@@ -23,6 +24,7 @@ def start(desk: Desk, asking: Asking) -> Response:
         "start.html.j2",
         found=found,
         is_open=is_open,
+        undone=undone,
         blind=desk.queue,
         can_add=desk.jobs is not None and asking.who.leads,
     )

@@ -6,13 +6,15 @@ const typing = (target) => target instanceof HTMLElement && target.matches("inpu
 let wanted = null; /* the grade that waits for a reason */
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (typing(event.target)) {
     if (event.key === "Escape") event.target.blur();
     if (event.key === "Enter" && event.target.closest("#grading")) {
       event.preventDefault();
+      if (event.target.name === "reason" && !event.target.value) return;
       event.target.blur();
-      if (event.target.name === "reason" && wanted && event.target.value) wanted.click();
+      if (event.target.name === "reason") (wanted || document.querySelector("#grading .chosen")).click();
+      else document.querySelector("#grading .chosen")?.click(); /* a note on a grade that stands */
     }
     return;
   }
@@ -51,11 +53,34 @@ document.addEventListener("keydown", (event) => {
 const grading = document.getElementById("grading");
 if (grading) {
   let sent = false;
+  const crop = grading.closest("body.reading") && document.querySelector(".crop");
+  let came = !crop || crop.complete;
+  if (crop) {
+    const failed = () => {
+      came = true;
+      const words = document.createElement("p");
+      words.className = "fault";
+      words.textContent = "No picture came. Load this page again; if none comes then, grade it 0.";
+      crop.closest(".stage").append(words);
+    };
+    if (crop.complete && !crop.naturalWidth) failed();
+    crop.addEventListener("load", () => { came = true; });
+    crop.addEventListener("error", failed);
+  }
   grading.addEventListener("submit", (event) => {
-    if (sent || !event.submitter) event.preventDefault();
-    sent = Boolean(event.submitter);
+    if (sent || !came || !event.submitter) event.preventDefault();
+    else sent = true;
   });
   window.addEventListener("pageshow", () => { sent = false; });
+}
+
+/* No other form is sent twice by a double click. */
+for (const form of document.querySelectorAll("form[method=post]:not(#grading)")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+    setTimeout(() => { delete form.dataset.sent; }, 3000);
+  });
 }
 
 const toggle = (id, changed) => {

@@ -42,6 +42,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text),
         sa.Column("role", sa.String(16), nullable=False),
         sa.Column("until", sa.String(32), nullable=False),
+        sa.Column("by", sa.Text, nullable=False),
+        sa.Column("resets", sa.Boolean, nullable=False, server_default=sa.false()),
     )
     op.create_table(
         "sessions",
@@ -57,6 +59,8 @@ def upgrade() -> None:
         sa.Column("scores", sa.String(64), nullable=False),
         sa.Column("about", sa.Text, nullable=False),
         sa.Column("cells", sa.Integer, nullable=False),
+        sa.Column("salt", sa.String(32)),
+        sa.Column("was", sa.String(64)),
         sa.UniqueConstraint("scores", "name"),
     )
     op.create_table(
