@@ -145,6 +145,19 @@ def test_from_the_first_link_to_the_gallery(browser: Any, served: tuple[str, str
     page.get_by_text("History").click()
     assert "saw the nucleus" in page.locator(".history").inner_text()
     looked()
+    # to the sheet, by keys alone: a cell that nobody doubts is picked, the sheet is saved
+    page.goto(f"{address}/samples/1/agreement")
+    looked()
+    page.goto(f"{address}/samples/1/result", wait_until="networkidle")
+    looked()
+    page.get_by_role("button", name=": single").first.focus()
+    pressed(page, "Enter")
+    looked()
+    assert page.locator(".sheet tbody tr").count() == 1
+    page.get_by_role("button", name="Sheet (CSV)").focus()
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert "not ready: no second look yet" in Path(download.value.path()).read_text(encoding="utf-8")
     for path in ("/audit", "/readers", "/"):
         page.goto(f"{address}{path}")
         looked()

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from brightctc.metrics import Interval, fleiss_kappa, positive_agreement, weighted_kappa, with_interval
 from brightctc.review.agreeing import DUMMY, POSITIVE
-from brightctc.review.grading import AGAIN, FIRST
+from brightctc.review.grading import AGAIN, FIRST, OPEN
 from brightctc.review.samples import Sample
 from brightctc.review.schema import cells, grades, readers, turns
 
@@ -37,6 +37,43 @@ class Pair:
     def all(self) -> int:
         """Cells that both have graded in any way."""
         return self.cells + self.dummies + self.dummy_once
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How far a reader is: turns of the blind queue that are graded, of all; cells graded with scores in view."""
+
+    name: str
+    done: int
+    turns: int
+    gallery: int
+
+
+def readings(connection: Connection, sample: Sample) -> list[Reading]:
+    """Of every reader who has begun this sample, by name."""
+    graded = and_(
+        grades.c.cell == turns.c.cell,
+        grades.c.reader == turns.c.reader,
+        grades.c.occasion == turns.c.occasion,
+        grades.c.grade.is_not(None),
+    )
+    queued = connection.execute(
+        select(readers.c.name, func.count(turns.c.id), func.count(grades.c.id))
+        .join(turns, turns.c.reader == readers.c.id)
+        .outerjoin(grades, graded)
+        .where(turns.c.sample == sample.id)
+        .group_by(readers.c.name)
+    )
+    found = {name: (done, whole) for name, whole, done in queued}
+    opened = connection.execute(
+        select(readers.c.name, func.count(grades.c.id))
+        .join(grades, grades.c.reader == readers.c.id)
+        .join(cells, cells.c.id == grades.c.cell)
+        .where(cells.c.sample == sample.id, grades.c.occasion == OPEN, grades.c.grade.is_not(None))
+        .group_by(readers.c.name)
+    )
+    seen = {row[0]: row[1] for row in opened}
+    return [Reading(name, *found.get(name, (0, 0)), seen.get(name, 0)) for name in sorted(found.keys() | seen.keys())]
 
 
 @dataclass(frozen=True)
@@ -70,7 +107,7 @@ def agreement(connection: Connection, sample: Sample) -> Agreement:
             kept.setdefault(row.name, {})[row.cell] = row.grade
     pairs = tuple(_pair(one, other, first[one], first[other]) for one, other in combinations(first, 2))
     selves = tuple(_pair(name, name, first[name], again[name]) for name in first if name in again)
-    reading = _reading(connection, sample)
+    reading = {one.name for one in readings(connection, sample) if one.done < one.turns}
     done = [graded for name, graded in first.items() if name not in reading]
     shared = _shared(done)
     fleiss = Interval(None, reason="fewer than two readers are done")
@@ -78,24 +115,6 @@ def agreement(connection: Connection, sample: Sample) -> Agreement:
         positive = np.bincount((shared >= POSITIVE).sum(axis=1), minlength=len(done) + 1)
         fleiss = with_interval(fleiss_kappa, positive)
     return Agreement(pairs, selves, fleiss, len(shared), tuple(name for name in first if name in reading))
-
-
-def _reading(connection: Connection, sample: Sample) -> set[str]:
-    """Readers with turns of this sample that are not graded yet."""
-    graded = and_(
-        grades.c.cell == turns.c.cell,
-        grades.c.reader == turns.c.reader,
-        grades.c.occasion == turns.c.occasion,
-        grades.c.grade.is_not(None),
-    )
-    rows = connection.execute(
-        select(readers.c.name)
-        .join(turns, turns.c.reader == readers.c.id)
-        .outerjoin(grades, graded)
-        .where(turns.c.sample == sample.id, grades.c.id.is_(None))
-        .distinct()
-    )
-    return set(rows.scalars())
 
 
 def _pair(first: str, second: str, one: Mapping[int, int], other: Mapping[int, int]) -> Pair:

@@ -115,7 +115,7 @@ def take_back(store: Store, lead: Reader, cell: int, reason: str) -> int:
 
 
 def picked(connection: Connection, sample: Sample) -> list[Pick]:
-    """The sheet of a sample: picks, then controls, as they were chosen."""
+    """The sheet of a sample: cartridge by cartridge picks, then controls, as they were chosen."""
     second = events.alias()
     rows = connection.execute(
         select(cells, picks.c.use, picks.c.container, events.c.who, events.c.at, second.c.who.label("second"))
@@ -127,7 +127,8 @@ def picked(connection: Connection, sample: Sample) -> list[Pick]:
     ).all()
     found = {one.cell: one for one in judged(connection, sample, [row.id for row in rows])}
     unread = {row.id: Judged(row.id, row.cell_id, {}) for row in rows}
-    return [Pick(row, (unread | found)[row.id], row.use, row.container, row.who, row.at, row.second) for row in rows]
+    sheet = [Pick(row, (unread | found)[row.id], row.use, row.container, row.who, row.at, row.second) for row in rows]
+    return sorted(sheet, key=lambda one: str(one.further.get("cartridge_id", "")))
 
 
 def scores_of(connection: Connection, sample: Sample) -> dict[int, float]:

@@ -96,6 +96,7 @@ cells = Table(
     Column("place", Integer, nullable=False),
     Column("score", Float),
     Column("doubt", Integer, nullable=False),
+    Column("size", Float),
     Column("donor", Text),
     Column("called", String(64)),
     Column("flags", Text, nullable=False),
@@ -107,6 +108,7 @@ cells = Table(
     UniqueConstraint("sample", "cell_id"),
     Index("cells_by_place", "sample", "place"),
     Index("cells_by_doubt", "sample", "doubt"),
+    Index("cells_by_size", "sample", "size"),
 )
 
 turns = Table(

@@ -16,6 +16,7 @@ from brightctc.review import accounts, samples
 from brightctc.review.app import app
 from brightctc.review.images import Pictures
 from brightctc.review.jobs import Jobs
+from brightctc.review.sizes import in_background
 from brightctc.review.store import COMMAND, Store
 from brightctc.review.web import Desk
 
@@ -86,13 +87,17 @@ def serve(
         desk = Desk(
             store, pictures, blind, tls is not None or proxy is not None, names, jobs, proxied=proxy is not None
         )
+        stop = in_background(store, pictures)
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))
         certificate, key = tls or (None, None)
-        uvicorn.run(
-            app(desk), host=host, port=port, log_level="warning", server_header=False, date_header=False,
-            proxy_headers=False, ssl_certfile=certificate, ssl_keyfile=key, access_log=False,
-        )  # fmt: skip
+        try:
+            uvicorn.run(
+                app(desk), host=host, port=port, log_level="warning", server_header=False, date_header=False,
+                proxy_headers=False, ssl_certfile=certificate, ssl_keyfile=key, access_log=False,
+            )  # fmt: skip
+        finally:
+            stop.set()
 
 
 def _take_in(store: Store, scores: Path, by: str) -> None:

@@ -12,10 +12,16 @@ from brightctc.review import accounts, blind, grading
 from brightctc.review.pages.reading import GRADES, known_sample
 from brightctc.review.samples import Sample
 from brightctc.review.schema import cells
+from brightctc.review.sizes import UNKNOWN
 from brightctc.review.web import Asking, Desk, Rule, moved, page
 
 AT_ONCE = 60
-ORDERS = {"place": "score, highest first", "doubt": "nearest to the threshold first", "row": "as imaged"}
+ORDERS = {
+    "place": "score, highest first",
+    "doubt": "nearest to the threshold first",
+    "size": "largest first",
+    "row": "as imaged",
+}
 _ROUND = 3  # cells before and after a place in which one is looked for that has moved a little
 
 
@@ -80,13 +86,15 @@ def gallery(desk: Desk, asking: Asking) -> Response:
         shown, flags = _count(connection, sample, view, asking.who.id), _flags(connection, sample)
         by_call = select(cells.c.called, func.count()).where(cells.c.sample == sample.id).group_by(cells.c.called)
         calls = {name or "unread": count for name, count in connection.execute(by_call)}
+        unsized = select(func.count()).where(cells.c.sample == sample.id, cells.c.size.is_(None))
+        left = int(connection.execute(unsized).scalar() or 0)
         stained = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.dapi.is_not(None)).limit(1)
         has_dapi = connection.execute(stained).first() is not None
         readers = [reader for reader, _ in accounts.everyone(connection)] if asking.who.leads else []
     blind.opened(desk.store, sample, asking.who)
     return page(
         desk, asking, "gallery.html.j2", sample=sample, view=view, shown=shown, at_once=AT_ONCE, orders=ORDERS,
-        flags=flags, calls=calls, readers=readers, has_dapi=has_dapi,
+        flags=flags, calls=calls, readers=readers, has_dapi=has_dapi, left=left,
     )  # fmt: skip
 
 
@@ -134,6 +142,8 @@ def _shown(sample: Sample, view: View, reader: int) -> Select:
         chosen = chosen.where(mine.is_(None))
     elif view.grade:
         chosen = chosen.where(mine == int(view.grade))
+    if view.order == "size":
+        return chosen.order_by(func.coalesce(of.size, UNKNOWN).desc(), of.row)
     return chosen.order_by({"place": of.place, "doubt": of.doubt, "row": of.row}[view.order])
 
 

@@ -30,6 +30,7 @@ def agreed(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         found = agreement.agreement(connection, sample)
         every = agreeing.judged(connection, sample)
+        progress = agreement.readings(connection, sample)
     differ = sorted((one for one in every if len({*one.grades.values()}) > 1), key=lambda one: (-one.apart, one.cell))
     opened = [one for one in differ if one.verdict is agreeing.Verdict.OPEN]
     settled = [one for one in every if one.settled is not None]
@@ -37,7 +38,7 @@ def agreed(desk: Desk, asking: Asking) -> Response:
         why = agreeing.reasons(connection, [one.cell for one in settled[:_MOST]])
     return page(
         desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], differ=len(differ),
-        left=len(opened), settled=settled[:_MOST], why=why, tab="agreement",
+        left=len(opened), settled=settled[:_MOST], why=why, progress=progress, tab="agreement",
     )  # fmt: skip
 
 

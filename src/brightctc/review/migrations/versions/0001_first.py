@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("place", sa.Integer, nullable=False),
         sa.Column("score", sa.Float),
         sa.Column("doubt", sa.Integer, nullable=False),
+        sa.Column("size", sa.Float),
         sa.Column("donor", sa.Text),
         sa.Column("called", sa.String(64)),
         sa.Column("flags", sa.Text, nullable=False),
@@ -84,6 +85,7 @@ def upgrade() -> None:
     )
     op.create_index("cells_by_place", "cells", ["sample", "place"])
     op.create_index("cells_by_doubt", "cells", ["sample", "doubt"])
+    op.create_index("cells_by_size", "cells", ["sample", "size"])
     op.create_table(
         "turns",
         sa.Column("id", sa.Integer, primary_key=True),
