@@ -28,7 +28,14 @@ def main(demo: Path) -> None:
     folder = Path(tempfile.mkdtemp())
     db = f"sqlite:///{folder}/review.db"
     ready = threading.Event()
-    options = {"db": db, "port": PORT, "blind": 24, "images": [demo], "ready": lambda served: told(served, ready)}
+    options = {
+        "db": db,
+        "port": PORT,
+        "blind": 24,
+        "images": [demo],
+        "bundles": [demo / "run-0/bundle"],
+        "ready": lambda served: told(served, ready),
+    }
     threading.Thread(target=serve, args=([demo / "scores.csv"],), kwargs=options, daemon=True).start()
     ready.wait(60)
     with sync_playwright() as playwright:
@@ -46,8 +53,8 @@ def main(demo: Path) -> None:
                                ("result", "samples/1/result"), ("samples", ""), ("audit", "audit")):  # fmt: skip
                 shown.goto(f"{ADDRESS}/{path}", wait_until="networkidle")
                 if name == "cell":
-                    shown.keyboard.press("d")
-                    shown.wait_for_timeout(300)
+                    shown.keyboard.press("h")
+                    shown.wait_for_timeout(1500)
                 save(shown, IMAGES / f"review-{name}{ending}.png")
             signed_up(reading := browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                       .new_page(), invited(db, f"T. Third {width}", address=ADDRESS))  # fmt: skip

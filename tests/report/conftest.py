@@ -1,8 +1,6 @@
 """What the tests of report share: a cohort of lines and patients, two runs on it, their reports, and a browser."""
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +78,6 @@ def result(run: Path) -> ReportResult:
 def page(result: ReportResult) -> str:
     """Its text."""
     return result.page.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser(need: Callable[[object, str], None]) -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright; its own download is not needed."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    need(program, "no browser: install chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=options)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """In a real browser: from the first link to the gallery, by mouse and by keyboard alone; nothing is asked elsewhere."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,6 @@ from reviewed import PASSWORD, draw_scores
 from served import server
 
 SIZES = ((1440, 900), (768, 1024), (390, 844))
-
-
-@pytest.fixture(scope="module")
-def browser(need: Callable[[object, str], None]) -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    need(program, "no browser: install chromium")
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=options)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

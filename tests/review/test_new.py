@@ -96,8 +96,8 @@ def test_without_places_there_is_no_such_page(quick_room: Room) -> None:
 def test_places_that_will_not_do(tmp_path: Path, scores: Path) -> None:
     db = f"sqlite:///{tmp_path}/r.db"
     for new, bundles, what in (
-        ([tmp_path / "none"], [tmp_path], "no such folder"), ([tmp_path], [], "a folder and a model"),
-        ([], [tmp_path], "a folder and a model"), ([tmp_path], [tmp_path], "bundle"),
+        ([tmp_path / "none"], [tmp_path], "no such folder"), ([tmp_path], [], "need a model"),
+        ([], [tmp_path], "bundle"), ([tmp_path], [tmp_path], "bundle"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=what):
             serve([scores], db=db, port=free_port(), new=new, bundles=bundles)

@@ -83,7 +83,7 @@ def test_agreement_is_of_blind_grades_alone(room: Room) -> None:
     assert all_judged(room)[8].verdict is Verdict.OPEN
 
 
-def test_a_reader_is_held_against_himself(tmp_path: Path) -> None:
+def test_a_reader_is_held_against_an_earlier_self(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 60), blind=40) as room:
         person = room.enter()
         assert person.read_blind(grades=[1, 2, 3, 4]) == 44

@@ -16,6 +16,7 @@ from brightctc.review import accounts, samples
 from brightctc.review.app import app
 from brightctc.review.images import Pictures
 from brightctc.review.jobs import Jobs
+from brightctc.review.maps import Maps
 from brightctc.review.sizes import in_background
 from brightctc.review.store import COMMAND, Store
 from brightctc.review.web import Desk
@@ -84,9 +85,8 @@ def serve(
         jobs = None
         if new:
             jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
-        desk = Desk(
-            store, pictures, blind, tls is not None or proxy is not None, names, jobs, proxied=proxy is not None
-        )
+        proxied = proxy is not None
+        desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, Maps.of(bundles))
         stop = in_background(store, pictures)
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))
@@ -108,8 +108,8 @@ def _refuse_unusable(new: Sequence[Path], bundles: Sequence[Path]) -> None:
     missing = next((folder for folder in new if not folder.is_dir()), None)
     if missing is not None:
         raise UserError("there is no such folder", missing, "check the path given to --new")
-    if bool(new) != bool(bundles):
-        raise UserError("new samples need a folder and a model", "--new, --bundle", "give both")
+    if new and not bundles:
+        raise UserError("new samples need a model", "--new", "give one: --bundle run/bundle")
     for bundle in bundles:
         Bundle.read(bundle)
 

@@ -21,6 +21,7 @@ from brightctc.review.attempts import Attempts
 from brightctc.review.grading import WORDS
 from brightctc.review.images import Asked, Pictures
 from brightctc.review.jobs import Jobs
+from brightctc.review.maps import Maps
 from brightctc.review.store import Store
 
 Who = Literal["anyone", "reader", "lead"]
@@ -35,6 +36,7 @@ class Desk:
     """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to.
 
     jobs: that score new samples; None: the server was started without. proxied: a proxy tells who asks.
+    maps: of bundles that are here.
     """
 
     store: Store
@@ -44,6 +46,7 @@ class Desk:
     hosts: frozenset[str]
     jobs: Jobs | None = None
     proxied: bool = False
+    maps: Maps = field(default_factory=lambda: Maps(()))
     attempts: Attempts = field(default_factory=Attempts)
 
     @property

@@ -60,7 +60,8 @@ def command(
         typer.Option(help="A folder whose folders leads may score as new samples in the browser. Repeatable."),
     ] = None,
     bundle: Annotated[
-        list[Path] | None, typer.Option(help="With --new: a bundle that may score them. Repeatable.")
+        list[Path] | None,
+        typer.Option(help="A bundle: it may score new samples, and shows where its scores come from. Repeatable."),
     ] = None,
     work: Annotated[Path, typer.Option(help="With --new: where their cohorts and scores are written.")] = Path(
         "review-samples"

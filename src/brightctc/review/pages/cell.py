@@ -49,6 +49,7 @@ def cell(desk: Desk, asking: Asking) -> Response:
         judged=said[0] if said else None,
         outcome=outcome,
         later=later,
+        has_map=desk.maps.bundle_of(sample) is not None and row.error is None,
         mine=min(own, key=lambda one: one.occasion, default=None),
         band=band(row.score, sample.threshold),
         given=given if asking.who.leads else [one for one in given if one.reader == asking.who.name],
@@ -100,6 +101,22 @@ def _further(row: Row) -> dict[str, object]:
     return {name: value for name, value in json.loads(row.further).items() if name not in _ANSWERS}
 
 
+def heat(desk: Desk, asking: Asking) -> Response:
+    """Where the score comes from, of a sample whose bundle is here."""
+    with desk.store.reading() as connection:
+        row, sample = _known(connection, asking)
+        if not blind.is_open(connection, sample, asking.who, desk.queue):
+            raise HTTPException(403, "The blind reading comes first.")
+    bundle, crop = desk.maps.bundle_of(sample), desk.pictures.crop(sample, row, "bright_field")
+    if bundle is None:
+        raise HTTPException(404, "The bundle that scored this sample is not here.")
+    if isinstance(crop, str):
+        raise HTTPException(404, crop)
+    size = json.loads(row.further).get("pixel_size_um")
+    found = desk.maps.picture(bundle, crop, None if size is None else float(size))
+    return Response(found, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+
+
 def _known(connection: Connection, asking: Asking) -> tuple[Row, Sample]:
     row = connection.execute(select(cells).where(cells.c.id == asking.number("cell"))).first()
     sample = None if row is None else sample_of(connection, row.sample)
@@ -112,5 +129,6 @@ RULES = (
     Rule("/cells/{cell:int}", "reader", cell),
     Rule("/cells/{cell:int}/grade", "reader", grade, reads=False),
     Rule("/cells/{cell:int}/back", "reader", back, reads=False),
+    Rule("/cells/{cell:int}/map.png", "reader", heat),
     Rule("/cells/{cell:int}/{channel}.png", "reader", picture),
 )

@@ -40,6 +40,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "c") press("#contrast, #own-contrast");
   else if (event.key === "z") press("#zoom");
   else if (event.key === "w") press("#window");
+  else if (event.key === "h") press("#mapped");
   else if (event.key === "d") press("#stain, #stained");
   else if (event.key === "n") {
     const note = document.querySelector("#grading [name=note]");
@@ -129,12 +130,14 @@ for (const image of document.querySelectorAll(".crop[data-um]")) {
 }
 
 toggle("zoom", (on) => document.querySelector(".stages").classList.toggle("large", on));
-toggle("stain", (on) => {
-  const figure = document.getElementById("dapi");
+const revealed = (id) => (on) => {
+  const figure = document.getElementById(id);
   const image = figure.querySelector("img");
   if (on && !image.getAttribute("src")) image.src = image.dataset.later;
   figure.hidden = !on;
-});
+};
+toggle("stain", revealed("dapi"));
+toggle("mapped", revealed("heat"));
 
 /* In the gallery: which channel of all cells, at which contrast. A cell without a stain stays in bright field. */
 const shown = { stained: false, own: false };
