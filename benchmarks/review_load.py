@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ import polars as pl
 from sqlalchemy import select
 
 from brightctc.review.people import invited
-from brightctc.review.schema import grades
+from brightctc.review.schema import grades, readers
 from brightctc.review.store import Store
 from brightctc.review.verifying import verify
 from machine import command, machine
@@ -41,10 +42,14 @@ IMAGES = 400
 
 @dataclass
 class Times:
-    """Seconds that answers took, by what was asked; grades that were acknowledged."""
+    """Seconds that answers took, by what was asked. blind: grades of turns that were acknowledged, by reader.
+
+    ranked: the grade of a cell that was acknowledged, by reader and cell.
+    """
 
     took: dict[str, list[float]] = field(default_factory=dict)
-    acknowledged: int = 0
+    blind: Counter[str] = field(default_factory=Counter)
+    ranked: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def add(self, what: str, begin: float) -> None:
         """One more answer."""
@@ -69,7 +74,7 @@ def found(pattern: str, text: str) -> str:
     return match.group(1)
 
 
-async def blind(client: httpx.AsyncClient, times: Times, csrf: str, seconds: int) -> None:
+async def blind(client: httpx.AsyncClient, times: Times, name: str, csrf: str, seconds: int) -> None:
     """A turn a second: page, picture, grade."""
     for _ in range(seconds):
         begin = time.perf_counter()
@@ -77,11 +82,11 @@ async def blind(client: httpx.AsyncClient, times: Times, csrf: str, seconds: int
         turn = found(r'name="turn" value="(\d+)"', page.text)
         await asked(client, times, "blind: picture", f"/samples/1/turns/{turn}.png")
         await asked(client, times, "blind: grade", "/samples/1/read", csrf=csrf, turn=turn, grade="2")
-        times.acknowledged += 1
+        times.blind[name] += 1
         await asyncio.sleep(max(0, 1 - (time.perf_counter() - begin)))
 
 
-async def ranked(client: httpx.AsyncClient, times: Times, csrf: str, seconds: int, start: int) -> None:
+async def ranked(client: httpx.AsyncClient, times: Times, name: str, csrf: str, seconds: int, start: int) -> None:
     """A cell a second from a place in the gallery on: page, picture, grade; now and then the gallery itself."""
     some = await asked(client, times, "gallery: 60 cells", f"/samples/1/cells?from={start}")
     address = found(r'href="(/cells/[^"]+)"', some.text).replace("&amp;", "&")
@@ -91,38 +96,39 @@ async def ranked(client: httpx.AsyncClient, times: Times, csrf: str, seconds: in
         picture = found(r'src="(/cells/\d+/bright_field.png)"', page.text)
         await asked(client, times, "gallery: picture", picture)
         path, _, query = address.partition("?")
-        again = {"reason": "seen again"} if "Why it changes" in page.text or "why it changes" in page.text else {}
+        again = {"reason": "seen again"} if "why it changes" in page.text else {}
         grade = {"csrf": csrf, "grade": "1", **again}
         answer = await asked(client, times, "gallery: grade", f"{path}/grade?{query}", **grade)
-        times.acknowledged += 1
+        times.ranked[name, int(path.rpartition("/")[2])] = 1
         address = answer.headers["location"]
         if turn % 20 == 0:
             await asked(client, times, "gallery: frame", "/samples/1")
         await asyncio.sleep(max(0, 1 - (time.perf_counter() - begin)))
 
 
-async def readers(db: str, options: argparse.Namespace) -> Times:
+async def everybody(db: str, options: argparse.Namespace) -> Times:
     """Sign everyone up, one after another, then both minutes."""
     times, clients = Times(), []
     for number in range(options.readers):
         client = httpx.AsyncClient(base_url=ADDRESS, timeout=60)
-        link = invited(db, f"Reader {number}", address=ADDRESS)
+        name = f"Reader {number}"
+        link = invited(db, name, address=ADDRESS)
         await client.post(link, data={"password": PASSWORD, "again": PASSWORD})
         csrf = found(r'name="csrf" value="([0-9a-f]+)"', (await client.get("/")).text)
         await client.get("/samples/1/read")  # draws the queue
-        clients.append((client, csrf))
-    await asyncio.gather(*(blind(client, times, csrf, options.seconds) for client, csrf in clients))
-    for client, csrf in clients:  # the queue is longer than a minute: the rest of it
+        clients.append((client, name, csrf))
+    await asyncio.gather(*(blind(client, times, name, csrf, options.seconds) for client, name, csrf in clients))
+    for client, name, csrf in clients:  # the queue is longer than a minute: the rest of it
         while "Blind reading of" in (text := (await client.get("/samples/1/read")).text):
             turn = found(r'name="turn" value="(\d+)"', text)
             await client.post("/samples/1/read", data={"csrf": csrf, "turn": turn, "grade": 1})
-            times.acknowledged += 1
+            times.blind[name] += 1
     places = [5_000 + number * 200 for number in range(options.readers)]
     await asyncio.gather(
-        *(ranked(client, times, csrf, options.seconds, at % options.cells)
-          for (client, csrf), at in zip(clients, places, strict=True))
+        *(ranked(client, times, name, csrf, options.seconds, at % options.cells)
+          for (client, name, csrf), at in zip(clients, places, strict=True))
     )  # fmt: skip
-    for client, _ in clients:
+    for client, *_ in clients:
         await client.aclose()
     return times
 
@@ -184,22 +190,34 @@ def main() -> None:
                 time.sleep(0.05)
         started = time.perf_counter() - begin
         try:
-            times = asyncio.run(readers(db, options))
+            times = asyncio.run(everybody(db, options))
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(30)
-    with Store.opened(db) as store, store.reading() as connection:
-        kept = len(connection.execute(select(grades.c.id).where(grades.c.grade.is_not(None))).all())
+    missing = lost(db, times)
     checked = time.perf_counter()
     events = verify(db).events
     checked = time.perf_counter() - checked
+    acknowledged = times.blind.total() + len(times.ranked)
     told = [
-        f"{times.acknowledged:,} grades acknowledged, {kept:,} in the database. Start, with {options.cells:,} cells "
+        f"{acknowledged:,} grades acknowledged, {missing:,} of them missing. Start, with {options.cells:,} cells "
         f"taken in: {started:.0f} s. A chain of {events:,} events followed in {checked:.1f} s."
     ]
     write(options, times, told)
-    if kept != times.acknowledged:
-        raise SystemExit("grades differ from what was acknowledged")
+    if missing:
+        raise SystemExit("grades were lost")
+
+
+def lost(db: str, times: Times) -> int:
+    """Acknowledged grades that the database doesn't have."""
+    chosen = select(readers.c.name, grades).join(readers, readers.c.id == grades.c.reader)
+    turns, standing = Counter[str](), {}
+    with Store.opened(db) as store, store.reading() as connection:
+        for row in connection.execute(chosen.where(grades.c.grade.is_not(None)).order_by(grades.c.occasion.desc())):
+            turns[row.name] += row.occasion > 0
+            standing[row.name, row.cell] = row.grade  # what was said last comes last
+    of_turns = sum(abs(turns[name] - count) for name, count in times.blind.items())
+    return of_turns + sum(standing.get(key) != grade for key, grade in times.ranked.items())
 
 
 def write(options: argparse.Namespace, times: Times, words: Sequence[str]) -> None:

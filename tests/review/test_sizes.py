@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from brightctc.review.samples import all_samples
 from brightctc.review.schema import cells
-from brightctc.review.sizes import UNKNOWN, diameter, measure_all, measure_some
+from brightctc.review.sizes import UNKNOWN, Traffic, diameter, measure_all, measure_some
 from reviewed import Room
 
 
@@ -42,7 +42,7 @@ def test_all_cells_are_measured_once_and_in_order(room: Room) -> None:
 
 def test_the_thread_stops(quick_room: Room) -> None:
     desk, stop = quick_room.desk, Event()
-    thread = Thread(target=measure_all, args=(desk.store, desk.pictures, stop))
+    thread = Thread(target=measure_all, args=(desk.store, desk.pictures, stop, Traffic()))
     thread.start()
     for _ in range(200):
         with desk.store.reading() as connection:
@@ -52,3 +52,10 @@ def test_the_thread_stops(quick_room: Room) -> None:
     stop.set()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_pages_go_first() -> None:
+    traffic = Traffic()
+    alone = traffic.rest
+    traffic.seen()
+    assert traffic.rest > 5 * alone

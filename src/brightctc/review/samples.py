@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from brightctc import files
 from brightctc.errors import UserError, plural
-from brightctc.predict.table import COLUMNS
+from brightctc.predict.table import COLUMNS, FLAG_SEPARATOR
 from brightctc.report.source import Scores, read_source
 from brightctc.review.schema import cells, grades, samples
 from brightctc.review.store import Store, Writing, salted_hash
@@ -171,12 +172,11 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
             if known is not None:
                 _follow(writing, by, known, about["image_root"])
             else:
-                constants = {name: _same(part, name) for name in _OF_SAMPLE}
                 placed = _with_places(part, read.meta["threshold"].get("score"))
                 _insert(
                     writing,
                     by,
-                    {"name": name, "scores": digest, "about": _with(about, constants), "cells": part.height},
+                    {"name": name, "scores": digest, "about": _with_facts(about, part), "cells": part.height},
                     placed,
                 )
             found.append(_sample(writing.connection.execute(own).one()))
@@ -198,8 +198,22 @@ def _follow(writing: Writing, by: str, known: Row, image_root: str) -> None:
         writing.record(by, "images moved", sample=known.id)
 
 
-def _with(about: dict[str, Any], known: dict[str, object]) -> str:
-    return json.dumps(about | {"known": {name: value for name, value in known.items() if value}}, sort_keys=True)
+def _with_facts(about: dict[str, Any], table: pl.DataFrame) -> str:
+    """JSON of what is said of the scores, and what holds for the sample as a whole, counted once."""
+    known = {name: value for name in _OF_SAMPLE if (value := _same(table, name))}
+    flags = table["flags"].drop_nulls().str.split(FLAG_SEPARATOR).explode().drop_nulls()
+    facts = {
+        "known": known,
+        "calls": _counted(table["call"].fill_null("unread")),
+        "flags": _counted(flags.filter(flags != "")),
+        "dapi": "dapi" in table.columns and table["dapi"].null_count() < table.height,
+    }
+    return json.dumps(about | facts, sort_keys=True)
+
+
+def _counted(values: pl.Series) -> dict[str, int]:
+    """How often each value stands, by name."""
+    return dict(sorted(Counter(values.to_list()).items()))
 
 
 def _same(table: pl.DataFrame, name: str) -> object:

@@ -87,7 +87,7 @@ def serve(
             jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
         proxied = proxy is not None
         desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, Maps.of(bundles))
-        stop = in_background(store, pictures)
+        stop = in_background(store, pictures, desk.traffic)
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))
         certificate, key = tls or (None, None)

@@ -6,6 +6,7 @@ measured again at any time.
 
 import math
 import time
+from dataclasses import dataclass
 from threading import Event, Thread
 
 import cv2
@@ -22,7 +23,8 @@ from brightctc.review.store import Store
 UNKNOWN = -1.0
 """Of a cell that has no outline, or whose image can't be read."""
 _AT_ONCE = 50
-_REST = 1.0  # seconds of rest for each second of work, so that pages stay quick
+_REST, _REST_WHEN_ASKED = 1.0, 12.0  # seconds of rest for each second of work; while pages are asked for
+_QUIET = 3.0  # seconds since the last page
 
 
 def diameter(crop: np.ndarray) -> float:
@@ -48,21 +50,37 @@ def measure_some(store: Store, pictures: Pictures, sample: Sample) -> int:
     return len(found)
 
 
-def measure_all(store: Store, pictures: Pictures, stop: Event) -> None:
-    """All samples, also those that come later, until told to stop."""
+@dataclass
+class Traffic:
+    """When a page was last asked for, on the monotonic clock."""
+
+    last: float = 0.0
+
+    def seen(self) -> None:
+        """Now."""
+        self.last = time.monotonic()
+
+    @property
+    def rest(self) -> float:
+        """Seconds to rest for each second of work."""
+        return _REST if time.monotonic() - self.last > _QUIET else _REST_WHEN_ASKED
+
+
+def measure_all(store: Store, pictures: Pictures, stop: Event, traffic: Traffic) -> None:
+    """All samples, also those that come later, until told to stop; pages go first."""
     while not stop.is_set():
         begin, done = time.monotonic(), 0
         with store.reading() as connection:
             every = all_samples(connection)
         for sample in every:
             done += measure_some(store, pictures, sample)
-        stop.wait(_REST * (time.monotonic() - begin) if done else 10.0)
+        stop.wait(traffic.rest * (time.monotonic() - begin) if done else 10.0)
 
 
-def in_background(store: Store, pictures: Pictures) -> Event:
+def in_background(store: Store, pictures: Pictures, traffic: Traffic) -> Event:
     """Start; set the event to stop."""
     stop = Event()
-    Thread(target=measure_all, args=(store, pictures, stop), daemon=True).start()
+    Thread(target=measure_all, args=(store, pictures, stop, traffic), daemon=True).start()
     return stop
 
 

@@ -22,6 +22,7 @@ from brightctc.review.grading import WORDS
 from brightctc.review.images import Asked, Pictures
 from brightctc.review.jobs import Jobs
 from brightctc.review.maps import Maps
+from brightctc.review.sizes import Traffic
 from brightctc.review.store import Store
 
 Who = Literal["anyone", "reader", "lead"]
@@ -47,6 +48,7 @@ class Desk:
     jobs: Jobs | None = None
     proxied: bool = False
     maps: Maps = field(default_factory=lambda: Maps(()))
+    traffic: Traffic = field(default_factory=Traffic)
     attempts: Attempts = field(default_factory=Attempts)
 
     @property
@@ -146,6 +148,7 @@ def moved(to: str) -> RedirectResponse:
 
 def _endpoint(desk: Desk, rule: Rule) -> Callable[[Request], Any]:
     async def answered(request: Request) -> Response:
+        desk.traffic.seen()
         token = request.cookies.get(desk.cookie, "")
         reader = await run_in_threadpool(whose, desk.store, token) if token else None
         if rule.who != "anyone" and reader is None:

@@ -83,18 +83,14 @@ def gallery(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         if not blind.is_open(connection, sample, asking.who, desk.queue):
             return moved(f"/samples/{sample.id}/read")
-        shown, flags = _count(connection, sample, view, asking.who.id), _flags(connection, sample)
-        by_call = select(cells.c.called, func.count()).where(cells.c.sample == sample.id).group_by(cells.c.called)
-        calls = {name or "unread": count for name, count in connection.execute(by_call)}
+        shown = _count(connection, sample, view, asking.who.id)
         unsized = select(func.count()).where(cells.c.sample == sample.id, cells.c.size.is_(None))
         left = int(connection.execute(unsized).scalar() or 0)
-        stained = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.dapi.is_not(None)).limit(1)
-        has_dapi = connection.execute(stained).first() is not None
         readers = [reader for reader, _ in accounts.everyone(connection)] if asking.who.leads else []
     blind.opened(desk.store, sample, asking.who)
     return page(
         desk, asking, "gallery.html.j2", sample=sample, view=view, shown=shown, at_once=AT_ONCE, orders=ORDERS,
-        flags=flags, calls=calls, readers=readers, has_dapi=has_dapi, left=left,
+        readers=readers, left=left,
     )  # fmt: skip
 
 
@@ -152,18 +148,6 @@ def _count(connection: Connection, sample: Sample, view: View, reader: int) -> i
         return sample.cells
     inner = _shown(sample, view, reader).with_only_columns(cells.c.id).order_by(None).subquery()
     return int(connection.execute(select(func.count()).select_from(inner)).scalar() or 0)
-
-
-def _flags(connection: Connection, sample: Sample) -> dict[str, int]:
-    """Every flag with its number of cells."""
-    found: dict[str, int] = {}
-    rows = connection.execute(
-        select(cells.c.flags, func.count()).where(cells.c.sample == sample.id).group_by(cells.c.flags)
-    )
-    for flags, count in rows:
-        for flag in filter(None, flags.split(FLAG_SEPARATOR)):
-            found[flag] = found.get(flag, 0) + count
-    return dict(sorted(found.items()))
 
 
 def _number(text: str) -> int:
