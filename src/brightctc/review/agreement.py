@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from brightctc.metrics import Interval, fleiss_kappa, positive_agreement, weighted_kappa, with_interval
 from brightctc.review.agreeing import DUMMY, POSITIVE
+from brightctc.review.blind import OF_TURN
 from brightctc.review.grading import AGAIN, FIRST, OPEN
 from brightctc.review.samples import Sample
 from brightctc.review.schema import cells, grades, readers, turns
@@ -51,16 +52,10 @@ class Reading:
 
 def readings(connection: Connection, sample: Sample) -> list[Reading]:
     """Of every reader who has begun this sample, by name."""
-    graded = and_(
-        grades.c.cell == turns.c.cell,
-        grades.c.reader == turns.c.reader,
-        grades.c.occasion == turns.c.occasion,
-        grades.c.grade.is_not(None),
-    )
     queued = connection.execute(
         select(readers.c.name, func.count(turns.c.id), func.count(grades.c.id))
         .join(turns, turns.c.reader == readers.c.id)
-        .outerjoin(grades, graded)
+        .outerjoin(grades, OF_TURN)
         .where(turns.c.sample == sample.id)
         .group_by(readers.c.name)
     )

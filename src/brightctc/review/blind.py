@@ -23,6 +23,14 @@ _REPEATED = 0.1
 _LESS_THAN_1 = 0.999999  # a cell that was drawn, though all that were left were: its rank did not bring it here
 _APART = 20  # first turns between a cell and its repeat, at least; three times that at most; fewer in a short queue
 
+OF_TURN = and_(
+    grades.c.cell == turns.c.cell,
+    grades.c.reader == turns.c.reader,
+    grades.c.occasion == turns.c.occasion,
+    grades.c.grade.is_not(None),
+)
+"""Joins a turn to the grade that was given in it and stands."""
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -140,15 +148,9 @@ def queued(connection: Connection, sample: Sample) -> tuple[set[int], set[int], 
     Read: some reader graded the turn itself; a grade in the gallery, where the eye goes to what is odd, is none.
     """
     of = turns.c
-    graded = and_(
-        grades.c.cell == of.cell,
-        grades.c.reader == of.reader,
-        grades.c.occasion == of.occasion,
-        grades.c.grade.is_not(None),
-    )
     rows = connection.execute(
         select(of.cell, of.probability, func.max(case((grades.c.id.is_not(None), 1), else_=0)).label("read"))
-        .outerjoin(grades, graded)
+        .outerjoin(grades, OF_TURN)
         .where(of.sample == sample.id, of.occasion == 1)
         .group_by(of.cell, of.probability)
     ).all()
@@ -157,15 +159,9 @@ def queued(connection: Connection, sample: Sample) -> tuple[set[int], set[int], 
 
 
 def _undone(sample: Sample, reader: Reader) -> Select[Any, Any, Any]:
-    graded = and_(
-        grades.c.cell == turns.c.cell,
-        grades.c.reader == turns.c.reader,
-        grades.c.occasion == turns.c.occasion,
-        grades.c.grade.is_not(None),
-    )
     return (
         select(turns.c.cell, turns.c.occasion, turns.c.probability)
-        .outerjoin(grades, graded)
+        .outerjoin(grades, OF_TURN)
         .where(_own(sample, reader), grades.c.id.is_(None))
     )
 

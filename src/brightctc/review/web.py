@@ -136,6 +136,11 @@ def picture_or_404(desk: Desk, asked: Asked, *, kept: bool = True) -> Response:
     return Response(found, media_type="image/png", headers={"cache-control": keeping})
 
 
+def whole_number(text: str, otherwise: int = 0) -> int:
+    """What a person's browser sent, as a number of at most nine digits; else `otherwise`."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else otherwise
+
+
 def in_words(error: UserError) -> str:
     """One or two sentences."""
     return " ".join(f"{part[0].upper()}{part[1:]}." for part in (error.what, error.fix) if part)

@@ -1,7 +1,6 @@
 """Everything that happened, newest first, and whether the chain holds."""
 
 from sqlalchemy import Connection, func, select
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from brightctc.review import blind, replay
@@ -9,17 +8,14 @@ from brightctc.review.chain import Break
 from brightctc.review.history import read
 from brightctc.review.samples import all_samples
 from brightctc.review.schema import events
-from brightctc.review.web import Asking, Desk, Rule, page
+from brightctc.review.web import Asking, Desk, Rule, page, whole_number
 
 _AT_ONCE = 200
 
 
 def audit(desk: Desk, asking: Asking) -> Response:
     """A page of events."""
-    before = asking.request.query_params.get("before", "")
-    if before and (not before.isdecimal() or len(before) > 9):
-        raise HTTPException(400, "Before is a number.")
-    return _shown(desk, asking, int(before or 0))
+    return _shown(desk, asking, whole_number(asking.request.query_params.get("before", "")))
 
 
 def verify(desk: Desk, asking: Asking) -> Response:

@@ -13,7 +13,7 @@ from brightctc.review.pages.reading import GRADES, known_sample
 from brightctc.review.samples import Sample
 from brightctc.review.schema import cells
 from brightctc.review.sizes import UNKNOWN
-from brightctc.review.web import Asking, Desk, Rule, moved, page
+from brightctc.review.web import Asking, Desk, Rule, moved, page, whole_number
 
 AT_ONCE = 60
 ORDERS = {
@@ -50,9 +50,9 @@ class View:
             given.get("call", ""),
             given.get("flag", ""),
             grade if grade in (*GRADES, "none") else "",
-            _number(given.get("reader", "")) if asking.who.leads else 0,
+            whole_number(given.get("reader", "")) if asking.who.leads else 0,
             given.get("named", "")[:200],
-            _number(given.get("at", "")),
+            whole_number(given.get("at", "")),
         )
 
     @property
@@ -97,7 +97,7 @@ def gallery(desk: Desk, asking: Asking) -> Response:
 def some(desk: Desk, asking: Asking) -> Response:
     """A few cells of the gallery from a place on, as a fragment of a page."""
     sample, view = known_sample(desk, asking), View.asked(asking)
-    start = _number(asking.request.query_params.get("from", ""))
+    start = whole_number(asking.request.query_params.get("from", ""))
     with desk.store.reading() as connection:
         if not blind.is_open(connection, sample, asking.who, desk.queue):
             raise HTTPException(403, "The blind reading comes first.")
@@ -148,11 +148,6 @@ def _count(connection: Connection, sample: Sample, view: View, reader: int) -> i
         return sample.cells
     inner = _shown(sample, view, reader).with_only_columns(cells.c.id).order_by(None).subquery()
     return int(connection.execute(select(func.count()).select_from(inner)).scalar() or 0)
-
-
-def _number(text: str) -> int:
-    """0 where it is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 RULES = (

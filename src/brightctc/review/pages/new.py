@@ -4,8 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from brightctc.review.jobs import PRESETS, STEPS, Jobs, Wanted
-from brightctc.review.web import Asking, Desk, Rule, moved, page
+from brightctc.review.web import Asking, Desk, Rule, moved, page, whole_number
 
+_NONE = 10**9  # of a root or a bundle that was not named
 _MOST = 500
 """Folders that are listed."""
 
@@ -13,7 +14,7 @@ _MOST = 500
 def new(desk: Desk, asking: Asking) -> Response:
     """Where folders may be chosen from, or how far a job is."""
     jobs, given = _jobs(desk), asking.request.query_params
-    root = _number(given.get("root", "0"))
+    root = whole_number(given.get("root", "0"), _NONE)
     here = jobs.folder_of(root, given.get("in", ""))
     base = jobs.roots[root]
     inside = sorted(path.name for path in here.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -27,10 +28,10 @@ def new(desk: Desk, asking: Asking) -> Response:
 def start(desk: Desk, asking: Asking) -> Response:
     """Begin to score a folder."""
     jobs, form = _jobs(desk), asking.form
-    bundle = _number(form.get("bundle", ""))
+    bundle = whole_number(form.get("bundle", ""), _NONE)
     if bundle >= len(jobs.bundles):
         raise HTTPException(400, "There is no such bundle.")
-    folder = jobs.folder_of(_number(form.get("root", "")), form.get("in", ""))
+    folder = jobs.folder_of(whole_number(form.get("root", ""), _NONE), form.get("in", ""))
     pattern = form.get("pattern", "").strip() or PRESETS.get(form.get("preset", ""), "")
     names = (form.get("bright_field", "").strip() or "BF", form.get("dapi", "").strip())
     jobs.start(Wanted(folder, jobs.bundles[bundle], pattern, *names, by=asking.who.name))
@@ -41,10 +42,6 @@ def _jobs(desk: Desk) -> Jobs:
     if desk.jobs is None:
         raise HTTPException(404, "This server was started without --new and --bundle.")
     return desk.jobs
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 10**6
 
 
 RULES = (

@@ -13,7 +13,7 @@ from brightctc.review.pages.reading import GRADES, known_sample
 from brightctc.review.samples import Sample
 from brightctc.review.schema import cells
 from brightctc.review.store import now
-from brightctc.review.web import Asking, Desk, Rule, moved, page
+from brightctc.review.web import Asking, Desk, Rule, moved, page, whole_number
 
 _FORMATS = {
     "csv": "text/csv; charset=utf-8",
@@ -172,12 +172,11 @@ def _opened(desk: Desk, asking: Asking) -> Sample:
 
 def _cell_of(desk: Desk, asking: Asking, sample: Sample) -> int:
     """The cell that the form names, if it is one of this sample."""
-    cell = asking.form.get("cell", "")
-    if cell.isascii() and cell.isdecimal() and len(cell) < 10:
-        own = select(cells.c.id).where(cells.c.id == int(cell), cells.c.sample == sample.id)
-        with desk.store.reading() as connection:
-            if connection.execute(own).first() is not None:
-                return int(cell)
+    cell = whole_number(asking.form.get("cell", ""))
+    own = select(cells.c.id).where(cells.c.id == cell, cells.c.sample == sample.id)
+    with desk.store.reading() as connection:
+        if connection.execute(own).first() is not None:
+            return cell
     raise HTTPException(400, "There is no such cell in this sample.")
 
 
