@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(*words: object) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
+def server(*words: object, scheme: str = "http") -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
     """`brightctc review serve`: its address, what it printed, the process."""
     port = free_port()
     command = [sys.executable, "-m", "brightctc", "review", "serve", *map(str, words), "--port", str(port)]
@@ -35,10 +35,10 @@ def server(*words: object) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
             said += line
             if "Ctrl-C" in line:
                 break
-        address = f"http://127.0.0.1:{port}"
+        address = f"{scheme}://127.0.0.1:{port}"
         for _ in range(200):
             try:
-                httpx.get(f"{address}/sign-in")
+                httpx.get(f"{address}/sign-in", verify=False)
                 break
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -1,8 +1,13 @@
 """The server as a process: refuses what would be unsafe, prints a link, and loses no grade when it is killed."""
 
+import re
+import shutil
 import socket
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -10,8 +15,8 @@ from brightctc.cli.app import app
 from brightctc.errors import UserError
 from brightctc.review.serving import serve
 from brightctc.review.verifying import verify
-from reviewed import draw_scores
-from served import free_port, killed_while_grading, lost
+from reviewed import PASSWORD, draw_scores
+from served import free_port, killed_while_grading, lost, server
 
 
 @pytest.mark.slow  # four servers
@@ -76,3 +81,29 @@ def test_commands_about_the_database(tmp_path: Path, scores: Path) -> None:
     assert isinstance(run.invoke(app, ["review", "backup", str(copy), "--db", db]).exception, UserError)
     assert verify(f"sqlite:///{copy}").head == head
     assert {path.name for path in tmp_path.glob("copy*")} == {"copy.db"}
+
+
+@pytest.mark.slow  # a server
+def test_tls(tmp_path: Path, scores: Path, need: Callable[[object, str], None]) -> None:
+    program = shutil.which("openssl")
+    need(program, "no openssl")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1"]
+    subprocess.run(
+        [str(program), *made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
+    )
+    words = ("--db", tmp_path / "r.db", "--certificate", certificate, "--key", key)
+    with server(scores, *words, scheme="https") as (address, said, _):
+        link = re.search(r"https://\S+/welcome/\S+", said)
+        assert link is not None
+        with httpx.Client(verify=False) as client:
+            form = {"name": "Ada", "password": PASSWORD, "again": PASSWORD}
+            answer = client.post(link.group(0), data=form, headers={"origin": address})
+            assert answer.status_code == 303
+            assert answer.headers["set-cookie"].startswith("__Host-brightctc=")
+            assert "strict-transport-security" in answer.headers
+            assert "Samples" in client.get(f"{address}/").text
+            assert client.post(link.group(0), data=form, headers={"origin": address}).status_code == 404
+    for missing in (tmp_path / "none.pem", scores):
+        with pytest.raises(UserError, match="certificate"):
+            serve([scores], db=str(tmp_path / "r.db"), port=free_port(), tls=(missing, key))

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def serve(
     _refuse_open(host, tls, plain or proxy is not None)
     _refuse_odd_proxy(proxy)
     _refuse_taken_port(host, port)
+    _refuse_bad_certificate(tls)
     _refuse_unusable(new, bundles)
     with Store.opened(db, make=True) as store:
         samples.take_in(store, scores, COMMAND)
@@ -125,6 +127,16 @@ def _refuse_open(host: str, tls: object, plain: bool) -> None:
             f"--host {host}",
             "give --certificate and --key, or stay on 127.0.0.1; --proxy https://NAME if a proxy of your own does TLS",
         )
+
+
+def _refuse_bad_certificate(tls: tuple[Path, Path] | None) -> None:
+    if tls is None:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*tls)
+    except (OSError, ssl.SSLError) as error:
+        what = f"certificate and key can't be used: {error.strerror or error}"
+        raise UserError(what, f"{tls[0]}, {tls[1]}", "give PEM files that belong together") from None
 
 
 def _refuse_odd_proxy(proxy: str | None) -> None:
