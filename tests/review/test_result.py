@@ -220,6 +220,20 @@ def test_a_settlement_ends_when_somebody_grades_anew(room: Room) -> None:
         assert picking.picked(connection, sample_of(room)) == []
 
 
+def test_a_settlement_ends_when_a_grade_is_taken_back(room: Room) -> None:
+    ada, bo = people(room, "Ada", "Bo")
+    store = room.desk.store
+    grade(store, ada, 1, Said(4))
+    grade(store, bo, 1, Said(1))
+    settle(store, ada, 1, 4, "bright rim")
+    assert all_judged(room)[1].verdict is Verdict.CONFIRMED
+    grade(store, bo, 1, Said(None, reason="undone"))
+    assert (all_judged(room)[1].settled, all_judged(room)[1].verdict) == (None, Verdict.ONCE)
+    grade(store, ada, 1, Said(None, reason="undone"))
+    assert all_judged(room) == {}
+    assert replay.verify(store) is None
+
+
 def test_only_what_readers_differ_on_is_settled(room: Room) -> None:
     (ada,) = people(room, "Ada")
     grade(room.desk.store, ada, 1, Said(4))

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, delete, insert, select
 
 from brightctc.errors import UserError
 from brightctc.review.accounts import Reader
-from brightctc.review.grading import LONGEST_NOTE, OPEN, WORDS
+from brightctc.review.grading import AGAIN, LONGEST_NOTE, OPEN, WORDS
 from brightctc.review.samples import Sample, sample_of
 from brightctc.review.schema import cells, events, grades, readers, settlements, texts
 from brightctc.review.store import Store
@@ -63,7 +63,7 @@ class Judged:
 def judged(connection: Connection, sample: Sample, among: Sequence[int] | None = None) -> list[Judged]:
     """All graded cells of a sample, by their numbers. A reader's later grade stands before his blind one.
 
-    A settlement stands until somebody grades the cell anew. among: numbers of cells; None: all.
+    A settlement stands until somebody grades the cell anew, or takes a grade back. among: numbers of cells; None: all.
     """
     chosen = (
         select(
@@ -76,7 +76,7 @@ def judged(connection: Connection, sample: Sample, among: Sequence[int] | None =
         .join(cells, cells.c.id == grades.c.cell)
         .join(readers, readers.c.id == grades.c.reader)
         .outerjoin(settlements, settlements.c.cell == grades.c.cell)
-        .where(cells.c.sample == sample.id, grades.c.grade.is_not(None), grades.c.occasion <= 1)
+        .where(cells.c.sample == sample.id, grades.c.occasion != AGAIN)
         .order_by(grades.c.cell, readers.c.name, grades.c.occasion.desc())  # the later one comes last, and stands
     )
     if among is not None:
@@ -85,8 +85,9 @@ def judged(connection: Connection, sample: Sample, among: Sequence[int] | None =
     for row in connection.execute(chosen):
         before = found.get(row.cell, (row.cell_id, {}, row.settled))
         stands = None if row.at is not None and row.event > row.at else before[2]
-        found[row.cell] = (row.cell_id, before[1] | {row.name: row.grade}, stands)
-    return [Judged(cell, *rest) for cell, rest in found.items()]
+        given = {} if row.grade is None else {row.name: row.grade}  # taken back: another stands, or none
+        found[row.cell] = (row.cell_id, before[1] | given, stands)
+    return [Judged(cell, *rest) for cell, rest in found.items() if rest[1]]
 
 
 def settle(store: Store, lead: Reader, cell: int, grade: int, reason: str) -> int:

@@ -50,7 +50,7 @@ class Reading:
     gallery: int
 
 
-def readings(connection: Connection, sample: Sample) -> list[Reading]:
+def _readings(connection: Connection, sample: Sample) -> list[Reading]:
     """Of every reader who has begun this sample, by name."""
     queued = connection.execute(
         select(readers.c.name, func.count(turns.c.id), func.count(grades.c.id))
@@ -75,14 +75,19 @@ def readings(connection: Connection, sample: Sample) -> list[Reading]:
 class Agreement:
     """Of the blind readings of one sample. fleiss: of positive against not, over cells that all readers graded 1 to 4.
 
-    everyone: number of these cells. unfinished: readers who still read, and are left out of fleiss.
+    everyone: number of these cells. readings: how far each reader is.
     """
 
     pairs: tuple[Pair, ...]
     selves: tuple[Pair, ...]
     fleiss: Interval
     everyone: int
-    unfinished: tuple[str, ...]
+    readings: tuple[Reading, ...]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """Readers who still read, and are left out of fleiss."""
+        return [one.name for one in self.readings if one.done < one.turns]
 
 
 def agreement(connection: Connection, sample: Sample) -> Agreement:
@@ -102,14 +107,15 @@ def agreement(connection: Connection, sample: Sample) -> Agreement:
             kept.setdefault(row.name, {})[row.cell] = row.grade
     pairs = tuple(_pair(one, other, first[one], first[other]) for one, other in combinations(first, 2))
     selves = tuple(_pair(name, name, first[name], again[name]) for name in first if name in again)
-    reading = {one.name for one in readings(connection, sample) if one.done < one.turns}
+    progress = tuple(_readings(connection, sample))
+    reading = {one.name for one in progress if one.done < one.turns}
     done = [graded for name, graded in first.items() if name not in reading]
     shared = _shared(done)
     fleiss = Interval(None, reason="fewer than two readers are done")
     if len(done) > 1:
         positive = np.bincount((shared >= POSITIVE).sum(axis=1), minlength=len(done) + 1)
         fleiss = with_interval(fleiss_kappa, positive)
-    return Agreement(pairs, selves, fleiss, len(shared), tuple(name for name in first if name in reading))
+    return Agreement(pairs, selves, fleiss, len(shared), progress)
 
 
 def _pair(first: str, second: str, one: Mapping[int, int], other: Mapping[int, int]) -> Pair:

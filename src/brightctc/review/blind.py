@@ -92,9 +92,7 @@ def is_open(connection: Connection, sample: Sample, reader: Reader, size: int) -
     """Has the reader done his blind queue, so that scores may be shown to him? size: of the queue; 0: there is none."""
     if has_seen(connection, sample, reader) or not size:
         return True
-    if not _count(connection, sample, reader):
-        return False
-    return connection.execute(_undone(sample, reader).limit(1)).first() is None
+    return _count(connection, sample, reader) > 0 and not has_turns_left(connection, sample, reader)
 
 
 def more(store: Store, sample: Sample, reader: Reader, size: int) -> int:
@@ -104,7 +102,7 @@ def more(store: Store, sample: Sample, reader: Reader, size: int) -> int:
     """
     with store.writing() as writing:
         connection = writing.connection
-        if connection.execute(_undone(sample, reader).limit(1)).first() is not None:
+        if has_turns_left(connection, sample, reader):
             return 0  # what was drawn before is to be read first; a second click
         taken = select(turns.c.cell).where(turns.c.sample == sample.id)
         left = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.id.not_in(taken)).order_by(cells.c.id)

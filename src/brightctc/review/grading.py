@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, ScalarSelect, Select, and_, insert, select, update
 
@@ -61,18 +60,14 @@ def grade(store: Store, reader: Reader, cell: int, said: Said) -> int | None:
             raise UserError("there is no such cell", f"cell {cell}", "go back to the sample")
         own = and_(grades.c.cell == cell, grades.c.reader == reader.id, grades.c.occasion == said.occasion)
         row = connection.execute(_with_notes(select(grades, texts.c.text)).where(own)).first()
-        was = row.grade if row is not None and row.grade is not None else _blind_one(connection, reader, cell, said)
-        unsaid = row is None or row.grade is None
-        if said.value is None and unsaid:
-            return None
-        if (
-            unsaid
-            and was is not None
-            and said.value == was
-            and said.note in ("", _blind_note(connection, reader, cell))
-        ):
-            return None  # what was said blind, said again: it stays blind
-        if said.value == was and not unsaid and row is not None and said.note == (row.text or ""):
+        if row is not None and row.grade is not None:
+            was, notes = row.grade, {row.text or ""}
+        else:
+            was, note = _blind_one(connection, reader, cell, said)
+            notes = {"", note}  # what was said blind, said again, stays blind
+            if said.value is None:
+                return None  # nothing to take back
+        if said.value == was and said.note in notes:
             return None
         changes = was is not None and said.value is not None and said.value != was
         if changes and not said.reason.strip():
@@ -141,20 +136,16 @@ def before_last(connection: Connection, reader: Reader, cell: int) -> int | None
     return opened[1]["to"] if len(opened) > 1 else None
 
 
-def _blind_note(connection: Connection, reader: Reader, cell: int) -> str:
-    own = and_(grades.c.cell == cell, grades.c.reader == reader.id, grades.c.occasion == FIRST)
-    return connection.execute(_with_notes(select(texts.c.text)).where(own)).scalar() or ""
-
-
-def _with_notes(chosen: Select[Any]) -> Select[Any]:
+def _with_notes(chosen: Select) -> Select:
     """Grades with the notes of their events."""
     note = and_(texts.c.event == grades.c.event, texts.c.name == "note")
     return chosen.select_from(grades).outerjoin(texts, note)
 
 
-def _blind_one(connection: Connection, reader: Reader, cell: int, said: Said) -> int | None:
-    """What a grade with scores in view would change: the blind one."""
+def _blind_one(connection: Connection, reader: Reader, cell: int, said: Said) -> tuple[int | None, str]:
+    """What a grade with scores in view would change, the blind one, with its note; None where there is none."""
     if said.occasion != OPEN:
-        return None
+        return None, ""
     own = and_(grades.c.cell == cell, grades.c.reader == reader.id, grades.c.occasion == FIRST)
-    return connection.execute(select(grades.c.grade).where(own)).scalar()
+    row = connection.execute(_with_notes(select(grades.c.grade, texts.c.text)).where(own)).first()
+    return (None, "") if row is None else (row.grade, row.text or "")

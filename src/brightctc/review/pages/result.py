@@ -30,15 +30,13 @@ def agreed(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         found = agreement.agreement(connection, sample)
         every = agreeing.judged(connection, sample)
-        progress = agreement.readings(connection, sample)
-    differ = sorted((one for one in every if len({*one.grades.values()}) > 1), key=lambda one: (-one.apart, one.cell))
-    opened = [one for one in differ if one.verdict is agreeing.Verdict.OPEN]
-    settled = [one for one in every if one.settled is not None]
-    with desk.store.reading() as connection:
-        why = agreeing.reasons(connection, [one.cell for one in settled[:_MOST]])
+        settled = [one for one in every if one.settled is not None][:_MOST]
+        why = agreeing.reasons(connection, [one.cell for one in settled])
+    opened = [one for one in every if one.verdict is agreeing.Verdict.OPEN]
+    opened.sort(key=lambda one: (-one.apart, one.cell))
     return page(
-        desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], differ=len(differ),
-        left=len(opened), settled=settled[:_MOST], why=why, progress=progress, tab="agreement",
+        desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], left=len(opened),
+        settled=settled, why=why, tab="agreement",
     )  # fmt: skip
 
 
@@ -60,10 +58,9 @@ def result(desk: Desk, asking: Asking) -> Response:
         count = counting.counts(connection, sample, every)
         sheet = picking.picked(connection, sample)
         reports = signing.signed(connection, sample)
+        scored = picking.scores_of(connection, sample)
     there = {one.row.id for one in sheet}
     verdict = agreeing.Verdict
-    with desk.store.reading() as connection:
-        scored = picking.scores_of(connection, sample)
     every.sort(key=lambda one: -scored.get(one.cell, 0))
     may = [one for one in every if one.positive and one.verdict is not verdict.OPEN and one.cell not in there]
     controls = [one for one in every if one.verdict is verdict.REJECTED and one.cell not in there]
