@@ -34,6 +34,7 @@ def main(demo: Path) -> None:
         "blind": 24,
         "images": [demo],
         "bundles": [demo / "run-0/bundle"],
+        "training": demo / "cohort",
         "ready": lambda served: told(served, ready),
     }
     threading.Thread(target=serve, args=([demo / "scores.csv"],), kwargs=options, daemon=True).start()
@@ -54,6 +55,8 @@ def main(demo: Path) -> None:
                 shown.goto(f"{ADDRESS}/{path}", wait_until="networkidle")
                 if name == "cell":
                     shown.keyboard.press("h")
+                    shown.keyboard.press("t")
+                    shown.locator(".nearest img").nth(4).wait_for()
                     shown.wait_for_timeout(1500)
                 save(shown, IMAGES / f"review-{name}{ending}.png")
             signed_up(reading := browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)

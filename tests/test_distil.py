@@ -114,6 +114,46 @@ def test_a_regression_learns_from_no_donor_of_its_fold(
     assert met[0] | met[1] == set(groups)
 
 
+def test_what_is_told_to_be_positive_comes_as_often_as_among_labelled_cells() -> None:
+    told = np.array([1e6, -1e6, 0.0, 1e6])  # positive, negative, neither, positive: 2.5 of one class, 1.5 of the other
+    np.testing.assert_allclose(taught._often(told, 0.5), [0.2, 1 / 3, 0.1 + 0.5 / 3, 0.2])
+    rare = taught._often(np.array([20.0, *np.full(999, -20.0)]), 0.4)
+    assert rare[0] == pytest.approx(0.4, abs=1e-4), "one in a thousand, and four in ten that are learned from"
+    alike = taught._often(np.full(5, -1e6), 0.3)
+    np.testing.assert_allclose(alike, 0.2)
+    assert (taught._often(told, 0.5) > 0).all(), "none is never drawn"
+
+
+def test_batches_are_drawn_as_often_as_teachers_say(
+    pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
+    more, labelled = given.material.unlabelled, given.material.cells.rows.height
+    assert more is not None
+    rare = np.arange(more.rows.height) == 3
+
+    def said(
+        _: Taught, __: ways.Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        own = np.where(cells.positive[:labelled], 2.0, -2.0)
+        return np.stack([np.concatenate([own, np.where(rare, 6.0, -6.0)])] * len(folds))
+
+    monkeypatch.setattr(type(given.material.way), "said", said)
+    learner = Learner(torch.nn.Identity(), given.material.way.lesson(torch.nn.Identity()))
+    often = given.material.way.before(learner, given)
+    batches = given.material.batches(given.recipe, 0, given.device, often)
+    assert often is not None
+    assert often[3] > 0.9 * given.material.cells.positive.mean()
+    seen = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(4) for batch in batches.epoch(number)]
+    assert all(len(set(cells)) == len(cells) for cells in seen), "no cell twice in a batch"
+    share = np.mean([labelled + 3 in cells for cells in seen])
+    everyone = given.material.batches(given.recipe, 0, given.device)
+    before = [batch.cells.tolist() for number in range(4) for batch in everyone.epoch(number)]
+    assert share > np.mean([labelled + 3 in cells for cells in before])
+    again = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(4) for batch in batches.epoch(number)]
+    assert seen == again, "an epoch can be repeated by itself"
+
+
 def test_teachers_tell_the_classes_of_cells_without_a_label(pooled: Path, tmp_path: Path) -> None:
     given = course(pooled, tmp_path, "dapi.way=distil", "dapi.teachers=2")
     more = given.material.unlabelled

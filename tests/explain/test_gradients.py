@@ -1,13 +1,18 @@
 """Gradients of a network that torch trained: they add up, and random weights give other maps."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
+import timm
+import torch
 
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
-from brightctc.explain.gradients import Attributions, attributions
+from brightctc.explain import gradients
+from brightctc.explain.gradients import Attributions, as_given, as_grid, attributions
 from brightctc.learn import train
 from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import read_part
@@ -77,3 +82,32 @@ def test_of_folds_the_first_network_is_explained(cohort: Path, inputs: np.ndarra
 def test_no_cells_have_no_maps(trained: Bundle, inputs: np.ndarray) -> None:
     none = attributions(trained, inputs[:0], 0, None)
     assert all(values.shape == (0, *inputs.shape[2:]) for values in none.maps.values())
+
+
+@pytest.mark.parametrize("name", ["test_vit2", "test_convnext", "maps last"])
+def test_tokens_and_maps_that_come_last_become_a_grid_and_back(name: str) -> None:
+    if name == "maps last":
+        network, features = SimpleNamespace(num_features=5), torch.arange(90.0).reshape(2, 3, 3, 5)
+        own = features[1, 0, 1]
+    else:
+        network = timm.create_model(name, num_classes=2, in_chans=1, **({"img_size": 64} if "vit" in name else {}))
+        features = network.forward_features(torch.randn(2, 1, 64, 64))
+        own = features[1, 2] if "vit" in name else features[1, :, 0, 1]
+    grid = as_grid(features, network)
+    torch.testing.assert_close(grid[1, :, 0, 1], own, msg="the second place of the first row")
+    torch.testing.assert_close(as_given(grid, features, network), features)
+
+
+@pytest.mark.parametrize(("pool", "names"), [
+    ("avg", {"Grad-CAM", "integrated gradients"}), ("token", {"integrated gradients"}),
+])  # fmt: skip
+def test_of_tokens(pool: str, names: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    name = "test_vit2" if pool == "avg" else "test_vit"
+    network = timm.create_model(name, num_classes=2, in_chans=1, img_size=64, global_pool=pool)
+    monkeypatch.setattr(gradients, "rebuilt", lambda _: [SimpleNamespace(network=network)])
+    monkeypatch.setattr(gradients, "_randomise", lambda *_: None)
+    inputs = np.random.default_rng(0).normal(size=(2, 1, 64, 64)).astype(np.float32)
+    found = attributions(cast(Bundle, None), inputs, 0, None)
+    assert set(found.maps) == set(found.likeness) == names
+    assert all(values.shape == (2, 64, 64) and values.any() for values in found.maps.values())

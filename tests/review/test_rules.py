@@ -34,6 +34,8 @@ _VALUES = {
     "{kind}": "csv",
     "{name}": "review.css",
     "{token}": "none",
+    "{bundle}": "none",
+    "{place:int}": "0",
 }
 
 

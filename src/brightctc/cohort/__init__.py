@@ -34,6 +34,7 @@ from brightctc.cohort.images import (
 )
 from brightctc.cohort.imported import ImportResult
 from brightctc.cohort.importing import import_export
+from brightctc.cohort.owners import owners_of
 from brightctc.cohort.packed import Group, Pack, Place
 from brightctc.cohort.packing import PackResult, pack
 from brightctc.cohort.pattern import FilePattern
@@ -66,6 +67,7 @@ __all__ = [
     "image_bytes",
     "import_export",
     "is_packed",
+    "owners_of",
     "pack",
     "read_cells",
     "read_image",

@@ -1,6 +1,5 @@
 """What may be said of figures measured on these cells: who was resampled, and the stamps they carry."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import polars as pl
@@ -81,16 +80,6 @@ def opening_warnings(cohort: Cohort, part: str, by: str, analysis: str) -> tuple
         return ()
     told = opened_words(open_sealed(cohort, by, analysis))
     return (f"{told}; it is meant to be scored once, after every choice is made",)
-
-
-def groups(cells: pl.DataFrame, by: str) -> list[Hashable]:
-    """Per cell what it is resampled with: its donor; where unknown its sample; where unknown itself."""
-    columns = {"donor_id": ("donor_id", "sample_id"), "sample_id": ("sample_id",), "cell_id": ()}[by]
-    known = [column for column in (*columns, "cell_id") if column in cells.columns]
-    return [
-        next((column, value) for column, value in zip(known, row, strict=True) if value is not None)
-        for row in cells.select(known).iter_rows()
-    ]
 
 
 def _resampled(cohort: Cohort, cells: pl.DataFrame, part: str, by: str | None) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from brightctc.bundle import BundleThreshold
-from brightctc.cohort import Classes
+from brightctc.cohort import Classes, owners_of
 from brightctc.evaluate.cells import ScoredCells
-from brightctc.evaluate.claim import Claim, groups
+from brightctc.evaluate.claim import Claim
 from brightctc.metrics import (
     Counts,
     Interval,
@@ -94,7 +94,7 @@ def evaluation_of(
     """Measure. Figures are of labelled cells; called cells without a label count as looks, too."""
     kept = cells.labelled
     positive, scored = cells.positive[kept], cells.scored(kept)
-    members = _of_labelled(cells, groups(cells.rows, claim.by))
+    members = _of_labelled(cells, owners_of(cells.rows, claim.by))
     found = intervals_of([cells], claim, resampling)
     counts = confusion(positive, scored.called)
     warnings = (*claim.warnings, *found.warnings, *_beware(cells, counts, classes), *cells.warnings)
@@ -107,7 +107,7 @@ def intervals_of(seeds: Sequence[ScoredCells], claim: Claim, drawn: Resampling) 
     Figures are of labelled cells, but called cells without a label count as looks, too.
     """
     first = seeds[0]
-    kept, members = first.labelled, groups(first.rows, claim.by)
+    kept, members = first.labelled, owners_of(first.rows, claim.by)
 
     def of(which: np.ndarray, groups: list) -> Intervals:
         return intervals(

@@ -6,10 +6,10 @@ from typing import Any
 
 from brightctc import files
 from brightctc.bundle import Bundle
-from brightctc.cohort import Cohort
+from brightctc.cohort import Cohort, owners_of
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import Progress
-from brightctc.evaluate.claim import claim_of, groups
+from brightctc.evaluate.claim import claim_of
 from brightctc.explain.cells import chosen, read_cells
 from brightctc.explain.finding import Explanation, explanation_of
 from brightctc.explain.pictures import draw
@@ -66,7 +66,7 @@ def explain(
     explained, error = read_cells(read, of, rows, scorer, progress)
     if not explained.seen:
         raise UserError("no cell of the part can be read", of.root, "brightctc check COHORT lists what is wrong")
-    units = Units(claim.unit, groups(explained.rows, claim.by), resamples, seed)
+    units = Units(claim.unit, owners_of(explained.rows, claim.by), resamples, seed)
     found = explanation_of(explained, of, scorer, units, attributed, seed, progress)
     warnings = tuple(dict.fromkeys((*warnings, *claim.warnings, *found.warnings, *read.warnings)))
     record = record_of(found, claim, read, sum(words is not None for words in error)) | {

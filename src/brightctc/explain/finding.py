@@ -6,9 +6,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from brightctc.bundle.runtime import Scorer
-from brightctc.cohort import Cohort
+from brightctc.cohort import Cohort, owners_of
 from brightctc.evaluate.cells import Progress
-from brightctc.evaluate.claim import groups
 from brightctc.explain import mapping
 from brightctc.explain.background import Erased, erased
 from brightctc.explain.cells import Explained
@@ -26,6 +25,10 @@ WITHOUT_TORCH = (
     "pip install 'brightctc[train]'"
 )
 WITHOUT_UMAP = "maps of features and embeddings need umap-learn: pip install 'brightctc[explain]'"
+NO_GRAD_CAM = (
+    "Grad-CAM is left out: this network scores a token of its own, not the places of its last feature maps; such an "
+    "activation map says little, too"
+)
 ONE_OF_SEVERAL = "gradients are those of the first of the bundle's networks; all else is of their average"
 
 
@@ -135,12 +138,13 @@ def _attributions(
         return found, {}, []
     if find_spec("torch") is None or find_spec("captum") is None:
         return found, {}, [WITHOUT_TORCH]
-    from brightctc.explain.gradients import attributions  # torch takes seconds to load, and may be missing
+    from brightctc.explain.gradients import GRAD_CAM, attributions  # torch takes seconds to load, and may be missing
 
     more = attributions(cells.bundle, cells.inputs[attributed], seed, progress)
     side = cells.side[attributed][:, None, None]
     found |= {name: side * values for name, values in more.maps.items()}
-    return found, more.likeness, [ONE_OF_SEVERAL] if more.networks > 1 else []
+    warnings = [*([ONE_OF_SEVERAL] if more.networks > 1 else []), *([] if GRAD_CAM in more.maps else [NO_GRAD_CAM])]
+    return found, more.likeness, warnings
 
 
 def _predicted(cells: Explained, morphology: Morphology, units: Units) -> list[Predicted]:
@@ -156,7 +160,7 @@ def _differences(cohort: Cohort, morphology: Morphology, units: Units) -> list[D
     classes = cohort.classes
     positive = cohort.positive(rows).fill_null(False).to_numpy()
     by = {"donor": "donor_id", "sample": "sample_id"}.get(units.unit, "cell_id")
-    everyone = Units(units.unit, groups(rows, by), units.resamples, units.seed)
+    everyone = Units(units.unit, owners_of(rows, by), units.resamples, units.seed)
     found: list[Difference] = []
     for kinds in kinds_of(rows, positive, (classes.positive, classes.negative)):
         found += differences(kinds, morphology.features, morphology.groups, everyone)

@@ -72,7 +72,7 @@ def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
         _crop(panel, OutlinedCrop.of(erase(seen, index)).background.departure, reach)
         _score(panel, cells.bundle.score(logit[index]))
     if found.neighbours is not None:
-        rows = found.neighbours.rows
+        rows = found.neighbours.learned.rows
         for panel, place in zip(axes, found.neighbours.nearest[index].tolist(), strict=False):
             image = read_or_fault(cohort.paths(rows[[place]], "bright_field")[0])
             if not isinstance(image, ImageFault):

@@ -6,6 +6,7 @@ network whose weights are drawn at random must not give the same maps.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,13 +21,15 @@ from brightctc.learn.export import Exported
 from brightctc.learn.rebuilding import rebuilt
 from brightctc.preprocess import border_median
 
+GRAD_CAM = "Grad-CAM"
 _POINTS = 16  # on the way from background to the crop
 _AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Attributions:
-    """maps: name → float32 (n, size, size), positive where a place speaks for the positive class.
+    """maps: name → float32 (n, size, size), positive where a place speaks for the positive class; no Grad-CAM where the
+    score doesn't hang on the places of the last feature maps, as of networks that score a class token.
 
     likeness: name → float64 (n,): rank correlation of a cell's map with that of a network with random weights.
     networks: how many the bundle averages; the maps are of the first one, in the crop's own orientation.
@@ -43,6 +46,8 @@ def attributions(bundle: Bundle, inputs: np.ndarray, seed: int, progress: Progre
     trained = _maps(networks[0], inputs, progress, "attributing")
     _randomise(networks[0], seed)
     random = _maps(networks[0], inputs, progress, "attributing with random weights")
+    if len(inputs) and not trained[GRAD_CAM].any():
+        del trained[GRAD_CAM]
     likeness = {name: _likeness(trained[name], random[name]) for name in trained}
     return Attributions(trained, likeness, len(networks))
 
@@ -66,7 +71,7 @@ def _maps(network: Exported, inputs: np.ndarray, progress: Progress | None, word
             progress(words, min(start + _AT_ONCE, len(inputs)), len(inputs))
     empty = np.zeros((0, size, size), np.float32)
     by_pixel, coarse = (np.concatenate([empty, *parts]).astype(np.float32) for parts in found)
-    return {"Grad-CAM": coarse, "integrated gradients": by_pixel}
+    return {GRAD_CAM: coarse, "integrated gradients": by_pixel}
 
 
 class _Contrast(nn.Module):
@@ -74,12 +79,32 @@ class _Contrast(nn.Module):
 
     def __init__(self, network: nn.Module):
         super().__init__()
-        self.network, self.features = network, nn.Identity()
+        self.network: Any = network
+        self.features = nn.Identity()
 
     def forward(self, crops: Tensor) -> Tensor:
         """Crops float32 (n, 1, size, size) → float32 (n,)."""
-        outputs = self.network.forward_head(self.features(self.network.forward_features(crops)))  # type: ignore[operator]
+        features = self.network.forward_features(crops)
+        grid = self.features(as_grid(features, self.network))
+        outputs = self.network.forward_head(as_given(grid, features, self.network))
         return outputs[:, 1] - outputs[:, 0]
+
+
+def as_grid(features: Tensor, network: Any) -> Tensor:
+    """Last feature maps, (n, channels, h, w), of a network whose maps come last, or that has tokens in their place."""
+    if features.ndim == 3:
+        places = features[:, getattr(network, "num_prefix_tokens", 0) :]
+        side = round(places.shape[1] ** 0.5)
+        return places.transpose(1, 2).unflatten(2, (side, side))
+    return features if features.shape[1] == network.num_features else features.permute(0, 3, 1, 2)
+
+
+def as_given(grid: Tensor, features: Tensor, network: Any) -> Tensor:
+    """The same in the network's own order; tokens of no place are those of `features`."""
+    if features.ndim == 3:
+        first = features[:, : getattr(network, "num_prefix_tokens", 0)]
+        return torch.cat([first, grid.flatten(2).transpose(1, 2)], dim=1)
+    return grid if features.shape[1] == network.num_features else grid.permute(0, 2, 3, 1)
 
 
 def _randomise(network: nn.Module, seed: int) -> None:

@@ -68,7 +68,7 @@ def record_of(found: Explanation, claim: Claim, bundle: Bundle, unread: int) -> 
 def _neighbours(found: Explanation) -> dict[str, Any] | None:
     if found.neighbours is None:
         return None
-    sides = zip(("positive", "negative"), found.neighbours.agreeing, found.neighbours.shares, strict=True)
+    sides = zip(("positive", "negative"), found.neighbours.agreeing, found.neighbours.learned.shares, strict=True)
     return {name: {"same_label": _number(own), "of_training_cells": share} for name, own, share in sides}
 
 
@@ -87,7 +87,7 @@ def _method(found: Explanation, name: str) -> dict[str, Any]:
 
 def shown_in(found: Explanation, cohort: Cohort, bundle: Bundle) -> dict[str, Any]:
     """Whose cells it shows or counts, as salted hashes, for `withdraw`."""
-    tables = [found.morphology.rows, *([] if found.neighbours is None else [found.neighbours.rows])]
+    tables = [found.morphology.rows, *([] if found.neighbours is None else [found.neighbours.learned.rows])]
     donors: list[str | None] = []
     cells: list[str] = []
     for rows in tables:
@@ -106,7 +106,9 @@ def sentences(found: Explanation, bundle: Bundle) -> Iterator[str]:
         classes = (bundle.classes.positive, bundle.classes.negative)
         told = [
             f"{own:.0%} for {name} cells ({share:.0%} of all training cells are {name})"
-            for name, own, share in zip(classes, found.neighbours.agreeing, found.neighbours.shares, strict=True)
+            for name, own, share in zip(
+                classes, found.neighbours.agreeing, found.neighbours.learned.shares, strict=True
+            )
             if math.isfinite(own)
         ]
         yield f"Of the nearest training cells of others, those with the cell's own label are {', '.join(told)}."

@@ -39,7 +39,8 @@ class Batches:
     """The training samples of a run, ready to be walked through epoch by epoch.
 
     cells: labelled ones and, after them, those without a label. further: samples of the latter, which take their share
-    of every batch, three quarters at most. stain: with each cell's DAPI beside it.
+    of every batch, three quarters at most. often: how often each of these comes, in shares; None: all come in turn.
+    stain: with each cell's DAPI beside it.
     """
 
     cells: LabelledCells
@@ -50,6 +51,7 @@ class Batches:
     seed: int
     device: torch.device
     further: Sequence[Sample] = ()
+    often: np.ndarray | None = None
     stain: bool = False
 
     @property
@@ -81,11 +83,13 @@ class Batches:
             yield Batch(self._inputs(batch, draws), labels.to(self.device), cells, stain)
 
     def _unlabelled(self, number: int) -> Iterator[list[Sample]]:
-        """For each batch of an epoch its samples without a label; all come in turn."""
+        """For each batch of an epoch its samples without a label, none of them twice in a batch."""
         rng = np.random.default_rng([self.seed, number, _UNLABELLED_ORDER])
         order: list[int] = []
         for _ in range(self.per_epoch):
             wanted = min(self.batch_size - self.labelled_each, len(self.further))
+            if self.often is not None and wanted:
+                order = rng.choice(len(self.further), wanted, replace=False, p=self.often).tolist()
             while len(order) < wanted:
                 order += rng.permutation(len(self.further)).tolist()
             yield [self.further[index] for index in order[:wanted]]

@@ -36,8 +36,10 @@ class Material:
     preparation: Preparation
     validation: loop.Validation
 
-    def batches(self, recipe: Recipe, seed: int, device: torch.device) -> batches.Batches:
-        """The originals with their copies, ready to be walked through."""
+    def batches(
+        self, recipe: Recipe, seed: int, device: torch.device, often: np.ndarray | None = None
+    ) -> batches.Batches:
+        """The originals with their copies, ready to be walked through. often: as `Way.before` returns it."""
         joining = self.unlabelled if self.way.JOINING else None
         cells = self.cells if joining is None else self.cells.and_then(joining)
         further = [Sample(index, self.way.CHANNELS) for index in range(self.cells.rows.height, cells.rows.height)]
@@ -50,6 +52,7 @@ class Material:
             seed,
             device,
             further=further,
+            often=often,
             stain=self.way.STAIN,
         )
 

@@ -116,7 +116,6 @@ def _fitted(
 ) -> list[dict[str, Any]]:
     """Train one fold's network; its history."""
     folds = plan.recipe.train.folds
-    steps = material.batches(plan.recipe, plan.seed, device())
     checkpoint = run / "checkpoint" / (f"fold-{number + 1}" if folds > 1 else "")
 
     def tell(task: str, done: int, of: int, note: str = "") -> None:
@@ -124,7 +123,8 @@ def _fitted(
             progress(task if folds == 1 else f"{task}, fold {number + 1} of {folds}", done, of, note)
 
     course = ways.Course(material, plan.recipe, plan.seed, device(), checkpoint, tell)
-    material.way.before(learner, course)
+    often = material.way.before(learner, course)
+    steps = material.batches(plan.recipe, plan.seed, device(), often)
     history = loop.fit(learner, steps, material.validation, plan.recipe.train, checkpoint, tell)
     return history if folds == 1 else [{"fold": number + 1, **row} for row in history]
 

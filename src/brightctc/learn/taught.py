@@ -25,6 +25,10 @@ _FEWEST = 5
 """Cells of each class to learn the teachers' temperature from: it serves a loss, not a claim."""
 
 
+_SUREST = 30.0
+"""Log-odds beyond which nothing is told to be surer: 1 in 10^13."""
+
+
 class Told(Lesson):
     """The class, and what teachers say of each cell: `wanted`, log-odds float32 (cells,), NaN where they say nothing.
 
@@ -75,8 +79,8 @@ class Taught(Way):
         del network
         return Told(self.settings.weight)
 
-    def before(self, learner: Learner, course: Course) -> None:
-        """Let the teachers learn, and keep what they say of each cell."""
+    def before(self, learner: Learner, course: Course) -> np.ndarray | None:
+        """Let the teachers learn, and keep what they say of each cell; return how often those without a label come."""
         lesson, cells, more = learner.lesson, course.material.cells, course.material.unlabelled
         assert isinstance(lesson, Told), "this way's own"
         able = self._able(cells.has("dapi"))
@@ -93,6 +97,7 @@ class Taught(Way):
         wanted[np.flatnonzero(able)] = own
         temperature = fitted_temperature(own, learned.positive, _FEWEST) or 1.0
         lesson.wanted = torch.from_numpy((wanted / temperature).astype(np.float32)).to(course.device)
+        return _often(others / temperature, float(learned.positive.mean())) if len(others) else None
 
     @abstractmethod
     def said(self, course: Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]) -> np.ndarray:
@@ -109,3 +114,14 @@ class Taught(Way):
 
     def _folds(self, groups: Sequence[str], positive: np.ndarray, seed: int) -> list[np.ndarray]:
         return at_most_folds_of(groups, positive, self.settings.teachers, seed, "dapi.teachers")
+
+
+def _often(told: np.ndarray, positives: float) -> np.ndarray:
+    """Shares, float64 (m,), that add up to 1: how often a cell that teachers say something of is to come in batches.
+
+    told: log-odds (m,). positives: share of the labelled cells. What is told to be positive and what is told to be
+    negative come as often as these, however rare one of them is: else a network that has learned the easy cells long
+    since is shown little else (docs/decisions/0029).
+    """
+    positive = np.clip(1 / (1 + np.exp(-np.clip(told, -_SUREST, _SUREST))), 0, 1)
+    return positives * positive / positive.sum() + (1 - positives) * (1 - positive) / (1 - positive).sum()

@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import Bundle
-from brightctc.bundle.seen import SeenPart, salted_hash
+from brightctc.bundle.seen import salted_hash
 from brightctc.cohort import Cohort, ImageFault, read_or_fault
 from brightctc.errors import UserError, plural
+from brightctc.predict.learned import cells_known_to
 from brightctc.predict.preparers import default_workers
 from brightctc.preprocess import Channel
 
@@ -37,7 +38,7 @@ def calibrating_cells(bundle: Bundle, cohort: Cohort, progress: Progress | None 
 
     Which ones follows from their ids alone, not from their order. Raises UserError where there are fewer than 32.
     """
-    rows = _known(bundle, cohort, "train")
+    rows = cells_known_to(bundle, cohort, "train")
     if rows.height < FEWEST:
         raise UserError(
             f"{plural(rows.height, 'cell')} of this cohort trained the bundle; to calibrate INT8 takes {FEWEST}",
@@ -51,7 +52,7 @@ def calibrating_cells(bundle: Bundle, cohort: Cohort, progress: Progress | None 
 
 def judging_cells(bundle: Bundle, cohort: Cohort, progress: Progress | None = None) -> Cells:
     """The cells that the bundle's threshold was chosen on. Raises UserError where a class is missing among them."""
-    rows = _known(bundle, cohort, "validation")
+    rows = cells_known_to(bundle, cohort, "validation")
     positive = cohort.positive(rows).to_numpy() if rows.height else np.zeros(0, dtype=bool)
     for name, found in ((bundle.classes.positive, positive.any()), (bundle.classes.negative, (~positive).any())):
         if not found:
@@ -61,25 +62,6 @@ def judging_cells(bundle: Bundle, cohort: Cohort, progress: Progress | None = No
                 f"give the cohort it was trained on ({bundle.about.provenance.cohort!r}), with its labels",
             )
     return _ready(bundle, cohort, rows, progress, "reading validation cells")
-
-
-def _known(bundle: Bundle, cohort: Cohort, part: SeenPart) -> pl.DataFrame:
-    """Labelled cells that were in this part when the bundle was trained; whatever the cohort's split says today.
-
-    So no test cell can enter: it was in neither part.
-    """
-    if cohort.classes != bundle.classes:
-        raise UserError(
-            f"the bundle tells {bundle.classes.positive} from {bundle.classes.negative}, this cohort "
-            f"{cohort.classes.positive} from {cohort.classes.negative}",
-            cohort.root,
-            f"give the cohort it was trained on ({bundle.about.provenance.cohort!r})",
-        )
-    cells = cohort.cells
-    if "label" not in cells.columns:
-        return cells.clear()
-    cells = cells.filter(pl.col("label").is_in([bundle.classes.positive, bundle.classes.negative]))
-    return cells.filter([bundle.seen.part_of_cell(cell) == part for cell in cells["cell_id"]])
 
 
 def _in_turn(rows: pl.DataFrame, cohort: Cohort, salt: str) -> list[int]:

@@ -81,12 +81,8 @@ class Pictures:
         image = self.crop(sample, row, asked.channel)
         if isinstance(image, str):
             return image
-        if asked.contrast == "auto":
-            low, high = np.percentile(image, _TAILS)
-            return png(image, (float(low), float(high)), asked.small)
-        if asked.channel == "bright_field":
-            level = border_median(image) or 1.0
-            return png(image, (DARK * level, BRIGHT * level), asked.small)
+        if asked.channel == "bright_field" or asked.contrast == "auto":
+            return png(image, window_of(image, asked.contrast), asked.small)
         return png(image, self._stain(connection, sample), asked.small)
 
     def _stain(self, connection: Connection, sample: Sample) -> Window:
@@ -107,6 +103,15 @@ class Pictures:
             self._kept[asked] = found
             while self._bytes > _MOST_BYTES:
                 self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+def window_of(image: np.ndarray, contrast: Contrast) -> Window:
+    """Of a bright-field crop by itself: about its background's level, or from its own darkest to brightest."""
+    if contrast == "auto":
+        low, high = np.percentile(image, _TAILS)
+        return float(low), float(high)
+    level = border_median(image) or 1.0
+    return DARK * level, BRIGHT * level
 
 
 def png(image: np.ndarray, window: Window, small: bool = False) -> bytes:

@@ -1,4 +1,4 @@
-"""Where in a cell's picture the score comes from: the activation map that the bundle itself gives, over its input."""
+"""Looking into a score: the bundle's network on one cell, and its activation map over the cell's picture."""
 
 import io
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from brightctc.bundle import Bundle
-from brightctc.bundle.runtime import Session
+from brightctc.bundle.runtime import Outputs, Session
 from brightctc.review.samples import Sample
 
 FOR, AGAINST = (230, 120, 20), (40, 110, 200)  # colours that also people who confuse red and green tell apart
@@ -37,18 +37,22 @@ class Maps:
         """The bundle that scored a sample, where it is one of these."""
         return next((one for one in self.bundles if one.hash == sample.about["bundle_hash"]), None)
 
-    def picture(self, bundle: Bundle, crop: np.ndarray, pixel_size_um: float | None) -> bytes:
-        """PNG: the network's input in grey; orange where it speaks for the positive class, blue where against.
-
-        crop: 2-D bright field. The strongest place of each cell has the full colour, whatever its value.
-        """
+    def looked(self, bundle: Bundle, crop: np.ndarray, pixel_size_um: float | None) -> tuple[np.ndarray, Outputs]:
+        """The network's input of a cell, float32 (1, size, size), and what the network says of it. crop: 2-D."""
         prepared = bundle.preparation.network_input({"bright_field": crop}, pixel_size_um)
         with self._lock:
             session = self._sessions.get(bundle.hash)
             if session is None:
                 session = self._sessions[bundle.hash] = bundle.session(threads=1)
-            coarse = session.run(prepared[None]).activation_map[0]
-        return drawn(prepared[0], coarse)
+            return prepared, session.run(prepared[None])
+
+    def picture(self, bundle: Bundle, crop: np.ndarray, pixel_size_um: float | None) -> bytes:
+        """PNG: the network's input in grey; orange where it speaks for the positive class, blue where against.
+
+        crop: 2-D bright field. The strongest place of each cell has the full colour, whatever its value.
+        """
+        prepared, outputs = self.looked(bundle, crop, pixel_size_um)
+        return drawn(prepared[0], outputs.activation_map[0])
 
 
 def drawn(grey: np.ndarray, coarse: np.ndarray) -> bytes:

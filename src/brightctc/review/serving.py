@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from brightctc.review.app import app
 from brightctc.review.images import Pictures
 from brightctc.review.jobs import Jobs
 from brightctc.review.maps import Maps
+from brightctc.review.nearest import Nearest, Progress
 from brightctc.review.sizes import in_background
 from brightctc.review.store import COMMAND, Store
 from brightctc.review.web import Desk
@@ -54,7 +56,9 @@ def serve(
     hosts: Sequence[str] = (),
     new: Sequence[Path] = (),
     bundles: Sequence[Path] = (),
+    training: Path | None = None,
     work: Path = Path("review-samples"),
+    progress: Callable[[], AbstractContextManager[Progress | None]] = nullcontext,
     ready: Callable[[Served], None] | None = None,
 ) -> None:
     """Serve until stopped.
@@ -63,7 +67,8 @@ def serve(
     images may be shown. blind: cells of each blind reading; 0: there is none. tls: files of certificate and key.
     plain: allow an address that others reach, without TLS. proxy: https address of a proxy before this server that
     does TLS. hosts: further names that the server is called by. new, bundles: folders whose folders leads may score in
-    the browser, and the models that may; what is made of them is written into work. ready: told once, before the first
+    the browser, and the models that may; what is made of them is written into work. training: the cohort that bundles
+    have learned from, whose cells are shown beside those that they resemble. ready: told once, before the first
     request. Raises UserError for what the user can fix.
     """
     _refuse_open(host, tls, plain or proxy is not None)
@@ -71,6 +76,11 @@ def serve(
     _refuse_taken_port(host, port)
     _refuse_bad_certificate(tls)
     _refuse_unusable(new, bundles)
+    maps = Maps.of(bundles)
+    nearest = Nearest()
+    if training is not None:
+        with progress() as tell:
+            nearest = Nearest.of(training, maps.bundles, tell)
     with Store.opened(db, make=True) as store:
         samples.take_in(store, scores, COMMAND)
         with store.reading() as connection:
@@ -88,7 +98,7 @@ def serve(
         if new:
             jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
         proxied = proxy is not None
-        desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, Maps.of(bundles))
+        desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, maps, nearest)
         stop = in_background(store, pictures, desk.traffic)
         if ready is not None:
             ready(Served(address, tuple(everything), invitation))

@@ -22,6 +22,7 @@ from brightctc.review.grading import WORDS
 from brightctc.review.images import Asked, Pictures
 from brightctc.review.jobs import Jobs
 from brightctc.review.maps import Maps
+from brightctc.review.nearest import Nearest
 from brightctc.review.sizes import Traffic
 from brightctc.review.store import Store
 
@@ -37,7 +38,7 @@ class Desk:
     """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to.
 
     jobs: that score new samples; None: the server was started without. proxied: a proxy tells who asks.
-    maps: of bundles that are here.
+    maps: of bundles that are here; nearest: the training cells of some of these.
     """
 
     store: Store
@@ -48,6 +49,7 @@ class Desk:
     jobs: Jobs | None = None
     proxied: bool = False
     maps: Maps = field(default_factory=lambda: Maps(()))
+    nearest: Nearest = field(default_factory=Nearest)
     traffic: Traffic = field(default_factory=Traffic)
     attempts: Attempts = field(default_factory=Attempts)
 

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from brightctc.baselines.picture import NAMES as BASELINE_NAMES
-from brightctc.cohort import Classes, Cohort
+from brightctc.cohort import Classes, Cohort, owners_of
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import ScoredCells, cells_of
-from brightctc.evaluate.claim import Claim, groups
+from brightctc.evaluate.claim import Claim
 from brightctc.evaluate.evaluation import Resampling, intervals_of, meaning_of
 from brightctc.metrics import Counts, Interval, Intervals, Scored, confusion, constant_classifier, figures
 from brightctc.study.jobs import BASELINE, OWN_GROUP
@@ -73,7 +73,7 @@ class Row:
     @cached_property
     def members(self) -> list:
         """Of the labelled cells: the donor, sample or cell that each is resampled with."""
-        known = groups(self.cells[0].rows, self.claim.by)
+        known = owners_of(self.cells[0].rows, self.claim.by)
         return [member for member, kept in zip(known, self.labelled, strict=True) if kept]
 
     @cached_property

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import Bundle
-from brightctc.cohort import Classes, Cohort
+from brightctc.cohort import Classes, Cohort, owners_of
 from brightctc.errors import UserError, plural
 from brightctc.evaluate.cells import labelled
-from brightctc.evaluate.claim import Claim, groups
+from brightctc.evaluate.claim import Claim
 from brightctc.evaluate.evaluation import Resampling, meaning_of
 from brightctc.metrics import Scored, constant_classifier, figures, upper_bound_of_share
 from brightctc.metrics.intervals import Interval, Intervals, differences, intervals
@@ -191,7 +191,7 @@ def robustness(
     positive, claim = cohort.positive(kept).to_numpy(), claims[0]
     logit = changed_logits(bundles, cohort, kept, seed, progress)
     seeds = [[_scored(bundle, each) for bundle, each in zip(bundles, state, strict=True)] for state in logit]
-    told, steps = _steps(positive, seeds, claim, groups(kept, claim.by), drawn)
+    told, steps = _steps(positive, seeds, claim, owners_of(kept, claim.by), drawn)
     return Robustness(
         classes=cohort.classes,
         positives=int(positive.sum()),

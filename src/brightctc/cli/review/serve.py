@@ -63,6 +63,13 @@ def command(
         list[Path] | None,
         typer.Option(help="A bundle: it may score new samples, and shows where its scores come from. Repeatable."),
     ] = None,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="The cohort that --bundle was trained on: a cell's page then shows the training cells nearest to it.",
+            metavar="COHORT",
+        ),
+    ] = None,
     work: Annotated[Path, typer.Option(help="With --new: where their cohorts and scores are written.")] = Path(
         "review-samples"
     ),
@@ -92,7 +99,9 @@ def command(
         hosts=name or [],
         new=new or [],
         bundles=bundle or [],
+        training=training,
         work=work,
+        progress=printer.progress,
         ready=lambda served: _show(printer, served),
     )
 

@@ -76,9 +76,13 @@ class Way(ABC):
         del network
         return Lesson()
 
-    def before(self, learner: Learner, course: Course) -> None:
-        """What comes before the first step; done again on resuming, so it keeps checkpoints of its own."""
+    def before(self, learner: Learner, course: Course) -> np.ndarray | None:
+        """What comes before the first step; done again on resuming, so it keeps checkpoints of its own.
+
+        Returns how often each cell without a label is to come, in shares, float64 (m,) > 0; None: all come in turn.
+        """
         del learner, course
+        return None
 
 
 def way(settings: Any) -> Way:

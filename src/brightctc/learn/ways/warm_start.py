@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -57,7 +58,7 @@ class WarmStart(Way):
         """As the recipe says."""
         return self.settings.unlabelled
 
-    def before(self, learner: Learner, course: Course) -> None:
+    def before(self, learner: Learner, course: Course) -> np.ndarray | None:
         """Train the network without labels; what only this needs is thrown away."""
         network: Any = learner.network
         torch.manual_seed(course.seed + _STREAM)

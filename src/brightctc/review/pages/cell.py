@@ -1,17 +1,20 @@
 """One cell: its images, grades and history. And the pictures themselves."""
 
 import json
+from dataclasses import dataclass
 from typing import cast, get_args
 
+import numpy as np
 from sqlalchemy import Connection, Row, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from brightctc.bundle import Bundle
 from brightctc.preprocess import Channel
 from brightctc.review import agreeing, blind, grading
 from brightctc.review.bands import band
 from brightctc.review.history import of_cell
-from brightctc.review.images import Asked, Contrast
+from brightctc.review.images import Asked, Contrast, png, window_of
 from brightctc.review.pages.gallery import View, beside
 from brightctc.review.pages.reading import GRADES
 from brightctc.review.samples import Sample, sample_of
@@ -35,6 +38,7 @@ def cell(desk: Desk, asking: Asking) -> Response:
         outcome = connection.execute(select(outcomes.c.outcome).where(outcomes.c.cell == row.id)).scalar()
     blind.opened(desk.store, sample, asking.who)
     later = {one.reader for one in given if one.occasion == grading.OPEN}
+    scored_by = desk.maps.bundle_of(sample)
     own = [one for one in given if one.reader == asking.who.name and one.occasion != grading.AGAIN]
     return page(
         desk,
@@ -49,7 +53,8 @@ def cell(desk: Desk, asking: Asking) -> Response:
         judged=said[0] if said else None,
         outcome=outcome,
         later=later,
-        has_map=desk.maps.bundle_of(sample) is not None and row.error is None,
+        has_map=scored_by is not None and row.error is None,
+        has_near=desk.nearest.has(scored_by) and row.error is None,
         mine=min(own, key=lambda one: one.occasion, default=None),
         band=band(row.score, sample.threshold),
         given=given if asking.who.leads else [one for one in given if one.reader == asking.who.name],
@@ -103,6 +108,45 @@ def _further(row: Row) -> dict[str, object]:
 
 def heat(desk: Desk, asking: Asking) -> Response:
     """Where the score comes from, of a sample whose bundle is here."""
+    looked = _looked_into(desk, asking)
+    return _as_picture(desk.maps.picture(looked.bundle, looked.crop, looked.pixel_size_um))
+
+
+def nearest(desk: Desk, asking: Asking) -> Response:
+    """The training cells most like this one, of a sample whose bundle and its cohort are here: part of a page."""
+    looked = _looked_into(desk, asking)
+    if not desk.nearest.has(looked.bundle):
+        raise HTTPException(404, "The cohort that this bundle has learned from is not here.")
+    _, outputs = desk.maps.looked(looked.bundle, looked.crop, looked.pixel_size_um)
+    near = desk.nearest.near(looked.bundle, outputs.embedding[0], looked.owner, looked.row.cell_id)
+    share, positive = desk.nearest.share(looked.bundle), looked.sample.positive
+    return page(desk, asking, "nearest.html.j2", near=near, positive=positive, share=share)
+
+
+def training(desk: Desk, asking: Asking) -> Response:
+    """A training cell as PNG."""
+    contrast = asking.request.query_params.get("contrast", "fixed")
+    if contrast not in get_args(Contrast):
+        raise HTTPException(404, "There is no such picture.")
+    crop = desk.nearest.crop(asking.request.path_params["bundle"], asking.number("place"))
+    if isinstance(crop, str):
+        raise HTTPException(404, crop)
+    return _as_picture(png(crop, window_of(crop, cast(Contrast, contrast)), small=True))
+
+
+@dataclass(frozen=True)
+class _LookedInto:
+    """A cell whose score can be looked into. owner: as of `owners_of`."""
+
+    row: Row
+    sample: Sample
+    bundle: Bundle
+    crop: np.ndarray
+    pixel_size_um: float | None
+    owner: tuple[str, str]
+
+
+def _looked_into(desk: Desk, asking: Asking) -> _LookedInto:
     with desk.store.reading() as connection:
         row, sample = _known(connection, asking)
         if not blind.is_open(connection, sample, asking.who, desk.queue):
@@ -112,8 +156,13 @@ def heat(desk: Desk, asking: Asking) -> Response:
         raise HTTPException(404, "The bundle that scored this sample is not here.")
     if isinstance(crop, str):
         raise HTTPException(404, crop)
-    size = json.loads(row.further).get("pixel_size_um")
-    found = desk.maps.picture(bundle, crop, None if size is None else float(size))
+    further = json.loads(row.further)
+    size, donor = further.get("pixel_size_um"), further.get("donor_id")
+    owner = ("sample_id", sample.name) if donor is None else ("donor_id", str(donor))
+    return _LookedInto(row, sample, bundle, crop, None if size is None else float(size), owner)
+
+
+def _as_picture(found: bytes) -> Response:
     return Response(found, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
 
 
@@ -130,5 +179,7 @@ RULES = (
     Rule("/cells/{cell:int}/grade", "reader", grade, reads=False),
     Rule("/cells/{cell:int}/back", "reader", back, reads=False),
     Rule("/cells/{cell:int}/map.png", "reader", heat),
+    Rule("/cells/{cell:int}/nearest", "reader", nearest),
+    Rule("/training/{bundle}/{place:int}.png", "reader", training),
     Rule("/cells/{cell:int}/{channel}.png", "reader", picture),
 )

@@ -41,6 +41,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "z") press("#zoom");
   else if (event.key === "w") press("#window");
   else if (event.key === "h") press("#mapped");
+  else if (event.key === "t") press("#likest");
   else if (event.key === "d") press("#stain, #stained");
   else if (event.key === "n") {
     const note = document.querySelector("#grading [name=note]");
@@ -138,6 +139,25 @@ const revealed = (id) => (on) => {
 };
 toggle("stain", revealed("dapi"));
 toggle("mapped", revealed("heat"));
+toggle("likest", (on) => {
+  const section = document.getElementById("near");
+  section.hidden = !on;
+  if (!on || section.dataset.state) return;
+  section.dataset.state = "asked";
+  section.textContent = "Looking for them …";
+  fetch(section.dataset.later, { credentials: "same-origin" })
+    .then((answer) => (answer.ok ? answer.text() : Promise.reject(new Error(String(answer.status)))))
+    .then((text) => {
+      const parsed = new DOMParser().parseFromString(text, "text/html");
+      const own = document.getElementById("contrast").getAttribute("aria-pressed") === "true";
+      if (own) parsed.querySelectorAll(".crop").forEach((image) => { image.src = image.dataset.auto; });
+      section.replaceChildren(...parsed.body.children);
+    })
+    .catch(() => {
+      section.dataset.state = "";
+      section.textContent = "They could not be loaded. Press the button twice to try again.";
+    });
+});
 
 /* In the gallery: which channel of all cells, at which contrast. A cell without a stain stays in bright field. */
 const shown = { stained: false, own: false };
