@@ -83,6 +83,7 @@ def test_what_differs_is_what_was_drawn(explained: ExplainResult) -> None:
     area = table.row(by_predicate=pl.col("feature").str.starts_with("cell_area"), named=True)
     assert area["median_first"] > area["median_second"]
     assert area["delta_low"] > 0
+    assert area["meaning"] == "area inside the outline"
     assert area["p_holm"] < 0.05
     assert "signed ranks of 12 donors" in area["test"]
     assert (table["delta"].abs().diff().drop_nulls() <= 1e-12).all(), "the largest first"

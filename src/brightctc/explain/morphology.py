@@ -24,11 +24,13 @@ class Morphology:
     """Labelled cells of the train, validation and test part (of all, where there is no split), with their features.
 
     rows: of the cohort. features: column → float64 (n,), NaN where it can't be told. groups: column → its group.
+    meanings: column → what it is.
     """
 
     rows: pl.DataFrame
     features: dict[str, np.ndarray]
     groups: dict[str, str]
+    meanings: dict[str, str]
 
     def of(self, cell_ids: Sequence[str], group: str) -> np.ndarray:
         """The features of a group of some of the cells: float64 (m, k)."""
@@ -71,6 +73,7 @@ def morphology_of(
         rows,
         {column: table[:, at] for at, column in enumerate(columns)},
         {column: group for column, (_, group) in zip(columns, named, strict=True)},
+        {column: feature.meaning for column, (feature, _) in zip(columns, named, strict=True)},
     )
 
 

@@ -182,7 +182,7 @@ def _differing(found: Explanation) -> Iterator[str]:
             if tested
             else "too few donors for a test"
         )
-        yield f"{kinds}, largest differences: {largest}; {after}."
+        yield f"{kinds}, largest differences: {largest}; {after}. features.csv says what each of them is."
 
 
 def cells_table(found: Explanation, rows: pl.DataFrame, error: list[str | None]) -> pl.DataFrame:
@@ -216,6 +216,7 @@ def differences_table(found: Explanation) -> pl.DataFrame:
                 "kinds": row.kinds,
                 "feature": row.feature,
                 "group": row.group,
+                "meaning": found.morphology.meanings[row.feature],
                 "median_first": _number(row.first_median),
                 "median_second": _number(row.second_median),
                 "delta": row.delta.value,
