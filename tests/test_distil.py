@@ -13,7 +13,7 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.learn import material as materials
 from brightctc.learn import taught, train, ways
-from brightctc.learn.batches import UNLABELLED, Batch
+from brightctc.learn.batches import UNLABELLED, Batch, Batches
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.lessons import Learner
 from brightctc.learn.taught import Taught, Told
@@ -152,6 +152,23 @@ def test_batches_are_drawn_as_often_as_teachers_say(
     assert share > np.mean([labelled + 3 in cells for cells in before])
     again = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(4) for batch in batches.epoch(number)]
     assert seen == again, "an epoch can be repeated by itself"
+
+
+def test_a_training_draws_them_so(pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[np.ndarray | None] = []
+    real = materials.Material.batches
+
+    def batches(
+        self: materials.Material, recipe: Recipe, seed: int, device: torch.device, often: np.ndarray | None = None
+    ) -> Batches:
+        given.append(often)
+        return real(self, recipe, seed, device, often)
+
+    monkeypatch.setattr(materials.Material, "batches", batches)
+    train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil", "dapi.teachers=2"], threads=1)
+    (often,) = given
+    assert often is not None
+    assert often.sum() == pytest.approx(1)
 
 
 def test_teachers_tell_the_classes_of_cells_without_a_label(pooled: Path, tmp_path: Path) -> None:
