@@ -51,10 +51,15 @@ def test_a_network_that_looks_at_the_cell_is_told_from_one_that_reads_the_border
     assert own["roc_auc_cell_alone"]["value"] > 0.95
     assert own["roc_auc_without_cell"]["value"] < 0.7
     assert "The network looks at the cell" in said(explained)
+    assert (own["called_without_cell"], own["of_crops_without_cell"]) == (0, 120)
+    assert "cell erased, " not in said(explained).replace("with the cell erased, ROC", "")
     other = explain(border_bundle.folder, framed, tmp_path / "out", resamples=200, attributed=0)
     assert other.record["background"]["verdict"] == "background"
     assert other.record["background"]["roc_auc_without_cell"]["value"] > 0.9
     assert "THE NETWORK READS THE BACKGROUND" in said(other)
+    empty = other.record["background"]
+    assert empty["called_without_cell"] > 40
+    assert f"Of 120 crops with the cell erased, {empty['called_without_cell']} would be called CTC" in said(other)
     shares = {row["features"]: row["share_of_variance"]["value"] for row in other.record["score_predicted_by"]}
     assert shares["border pixels, without the cell"] > shares["size alone (area)"]
 

@@ -41,6 +41,11 @@ class Erased:
     changed: float
     sure: tuple[bool, bool, bool]
 
+    def called_empty(self, threshold: float) -> tuple[int, int]:
+        """How many crops with the cell erased are called positive, of how many: no training showed an empty crop."""
+        known = self.logit_without[np.isfinite(self.logit_without)]
+        return int((known >= threshold).sum()), known.size
+
     @property
     def kept(self) -> float | None:
         """Of what the whole crop has above chance, the share that is left without the cell, 0 to 1; None: not known."""

@@ -1,7 +1,6 @@
-"""What an explanation says: explain.json, its tables, and its sentences."""
+"""What an explanation says: explain.json and its tables."""
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,22 +8,19 @@ import polars as pl
 
 from brightctc.bundle import Bundle, Shown
 from brightctc.cohort import Cohort
-from brightctc.errors import plural
 from brightctc.evaluate.claim import Claim
 from brightctc.explain.faithful import STEPS
-from brightctc.explain.finding import ACTIVATION, Explanation
-from brightctc.explain.predicting import ALL, BORDER, SIZE
-from brightctc.metrics import Interval
+from brightctc.explain.finding import Explanation
+from brightctc.explain.words import mean_known, sentences
 
 FORMAT_VERSION = 1
-MOST_SAID = 6
-"""Features that are named in words."""
 
 
 def record_of(found: Explanation, claim: Claim, bundle: Bundle, unread: int) -> dict[str, Any]:
     """explain.json without its warnings."""
     cells, erased = found.cells, found.erased
     positives = int(cells.positive.sum())
+    empty = erased.called_empty(bundle.threshold.logit)
     return {
         "format_version": FORMAT_VERSION,
         "bundle": {"name": bundle.about.name, "hash": bundle.hash},
@@ -51,10 +47,12 @@ def record_of(found: Explanation, claim: Claim, bundle: Bundle, unread: int) -> 
             "roc_auc_lost": erased.lost.as_dict(),
             "kept_without_cell": erased.kept,
             "calls_changed_cell_alone": _number(erased.changed),
+            "called_without_cell": empty[0],
+            "of_crops_without_cell": empty[1],
         },
         "attribution": {
-            "inside_outline": _number(_mean(found.inside)),
-            "outline_share_of_input": _number(_mean(found.area[found.outlined])),
+            "inside_outline": _number(mean_known(found.inside)),
+            "outline_share_of_input": _number(mean_known(found.area[found.outlined])),
             "methods": {name: _method(found, name) for name in found.attributions},
         },
         "neighbours": _neighbours(found),
@@ -81,7 +79,7 @@ def _method(found: Explanation, name: str) -> dict[str, Any]:
         "better_than_random_order": of.faithful,
         "deletion": [_number(value) for value in _over_cells(of.deletion)],
         "insertion": [_number(value) for value in _over_cells(of.insertion)],
-        "likeness_to_random_weights": None if likeness is None else _number(_mean(likeness)),
+        "likeness_to_random_weights": None if likeness is None else _number(mean_known(likeness)),
     }
 
 
@@ -96,93 +94,6 @@ def shown_in(found: Explanation, cohort: Cohort, bundle: Bundle) -> dict[str, An
         cells += [cell for cell, donor in zip(rows["cell_id"], own, strict=True) if donor is None]
     name = cohort.about.name
     return Shown.of("explanation", cohort=name, bundles=[bundle.hash], donors=donors, cells=cells).to_json()
-
-
-def sentences(found: Explanation, bundle: Bundle) -> Iterator[str]:
-    """What it comes to, in words."""
-    yield _background(found, bundle)
-    yield from _maps(found)
-    if found.neighbours is not None:
-        classes = (bundle.classes.positive, bundle.classes.negative)
-        told = [
-            f"{own:.0%} for {name} cells ({share:.0%} of all training cells are {name})"
-            for name, own, share in zip(
-                classes, found.neighbours.agreeing, found.neighbours.learned.shares, strict=True
-            )
-            if math.isfinite(own)
-        ]
-        yield f"Of the nearest training cells of others, those with the cell's own label are {', '.join(told)}."
-    shares = {each.name: each for each in found.predicted}
-    if shares:
-        yield (
-            f"Of the logit's variance, size alone predicts {_percent(shares[SIZE].share.value)}, all "
-            f"{shares[ALL].features} features of bright field {_percent(shares[ALL].share.value)}, the border's pixels "
-            f"{_percent(shares[BORDER].share.value)}."
-        )
-    yield from _differing(found)
-
-
-def _background(found: Explanation, bundle: Bundle) -> str:
-    classes, erased = bundle.classes, found.erased
-    if erased.without.value is None:
-        return "Whether the network looks at the background can't be told: a class is missing, or no cell was outlined."
-    told = f"with the cell erased, ROC-AUC is {_shown(erased.without)}; as it is {_shown(erased.whole)}"
-    match erased.verdict:
-        case "background":
-            return (
-                f"THE NETWORK READS THE BACKGROUND: {told}. What is left without the cell still tells "
-                f"{classes.positive} from {classes.negative}, so scores may be of how cells were imaged, not of what "
-                "they are. See brightctc check, and image both classes alike."
-            )
-        case "partly":
-            return (
-                f"Part of the score is left without the cell ({_percent(erased.kept)} of what it has above chance): "
-                f"{told}. It may be light that the cell throws around it, or the background: look at the column “cell "
-                "erased” of cells.png, and at what brightctc check says of the border."
-            )
-        case "cell":
-            return f"The network looks at the cell: {told}; with the cell alone {_shown(erased.alone)}."
-    return (
-        f"Undecided whether the network looks at the cell: {told}. These cells are too few, or scored too badly, to "
-        "tell; explain more cells."
-    )
-
-
-def _maps(found: Explanation) -> Iterator[str]:
-    if not len(found.attributed):
-        return
-    good = [name for name in found.attributions if found.curves[name].faithful]
-    bad = [f"{name} ({found.curves[name].failed})" for name in found.attributions if name not in good]
-    if good:
-        yield f"Maps that are better than a random order, by deletion and by insertion: {', '.join(good)}."
-    if bad:
-        yield f"Maps not shown to be better than a random order, not to be read as explanations: {', '.join(bad)}."
-    if ACTIVATION in good:
-        inside, area = _mean(found.inside), _mean(found.area[found.outlined])
-        yield (
-            f"{inside:.0%} of the activation map that speaks for the call lies inside the cell's outline, which takes "
-            f"{area:.0%} of the crop."
-        )
-    between = int((~found.cells.plain).sum())
-    if between:
-        yield (
-            f"{plural(between, 'cell')} whose logit lies between 0 and the threshold have no map: no place speaks for "
-            "their call."
-        )
-
-
-def _differing(found: Explanation) -> Iterator[str]:
-    for kinds in dict.fromkeys(row.kinds for row in found.differences):
-        rows = [row for row in found.differences if row.kinds == kinds]
-        sure = [row for row in rows if row.p_holm is not None and row.p_holm < 0.05]
-        tested = sum(row.p_holm is not None for row in rows)
-        largest = ", ".join(f"{row.feature} (δ {row.delta.value or 0.0:+.2f})" for row in rows[:MOST_SAID])
-        after = (
-            f"{len(sure)} of {tested} features are shown to differ, after Holm's correction"
-            if tested
-            else "too few donors for a test"
-        )
-        yield f"{kinds}, largest differences: {largest}; {after}. features.csv says what each of them is."
 
 
 def cells_table(found: Explanation, rows: pl.DataFrame, error: list[str | None]) -> pl.DataFrame:
@@ -236,21 +147,5 @@ def _over_cells(curve: np.ndarray) -> list[float]:
     return curve.mean(axis=0).tolist() if len(curve) else [math.nan] * (STEPS + 1)
 
 
-def _mean(values: np.ndarray) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else math.nan
-
-
 def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _percent(value: float | None) -> str:
-    return "—" if value is None else f"{max(value, 0.0):.0%}"
-
-
-def _shown(interval: Interval) -> str:
-    if interval.value is None:
-        return "undefined"
-    ends = "" if interval.low is None or interval.high is None else f" ({interval.low:.2f} to {interval.high:.2f})"
-    return f"{interval.value:.2f}{ends}"
