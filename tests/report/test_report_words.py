@@ -7,9 +7,10 @@ import pytest
 
 from brightctc.metrics import Interval, Intervals
 from brightctc.report.cards import bar
+from brightctc.report.explained import Explained, Gaze
 from brightctc.report.runs import Measured
 from brightctc.report.table import SCORE, scored, written
-from brightctc.report.words import asked, verdicts
+from brightctc.report.words import Verdict, asked, verdicts
 from evaluated import simulated
 
 NONE = Interval(0.8, reason="only 3 donor(s) with positive cells")
@@ -46,9 +47,22 @@ GOOD = (Interval(0.9, 0.8, 0.95), Interval(0.1, 0.05, 0.2), Interval(0.51, 0.45,
 def test_a_verdict_says_what_the_interval_shows(which: int, interval: Interval, tone: str, words: str) -> None:
     given = [*GOOD]
     given[which] = interval
-    verdict = verdicts(measured(*given))[which]
+    verdict = verdicts(measured(*given), None)[which]
     assert verdict.tone == tone
     assert words in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"), [("cell", "shown"), ("partly", "open"), ("undecided", "open"), ("background", "against")]
+)
+def test_what_the_network_looks_at_stands_at_a_glance(verdict: Gaze, tone: str) -> None:
+    explained = Explained(("What it looks at.", "More."), (), verdict, "test", 10, ())
+    assert len(verdicts(measured(*GOOD), None)) == 3
+    assert verdicts(measured(*GOOD), explained)[3] == Verdict(tone, "What it looks at.")
+    assert verdicts(measured(*GOOD), replace(explained, part="validation"))[3].text.endswith(
+        "(Cells of the validation part.)"
+    )
+    assert explained.alarm == (verdict == "background")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -12,6 +13,8 @@ from brightctc.bundle import Bundle
 from brightctc.errors import UserError, typed
 
 VERSION = 1
+Gaze = Literal["background", "partly", "cell", "undecided"]
+"""What the network looks at, as `explain` found it."""
 _PICTURES = {
     "figure.png": "What the network looks at: cell or background, where, and whether such maps can be believed",
     "cells.png": "Cells with what speaks for their call (orange) and against it (blue), and the training cells nearest",
@@ -30,14 +33,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Explained:
-    """The content of the section. alarm: the network reads the background. cells: how many were explained."""
+    """The content of the section. verdict: what the network looks at. cells: how many were explained."""
 
     sentences: tuple[str, ...]
     stamps: tuple[str, ...]
-    alarm: bool
+    verdict: Gaze
     part: str
     cells: int
     pictures: tuple[Picture, ...]
+
+    @property
+    def alarm(self) -> bool:
+        """The network reads the background."""
+        return self.verdict == "background"
 
 
 def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
@@ -53,7 +61,7 @@ def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
     return Explained(
         sentences=tuple(record["sentences"]),
         stamps=tuple(record["stamps"]),
-        alarm=record["background"]["verdict"] == "background",
+        verdict=record["background"]["verdict"],
         part=record["part"],
         cells=record["n"]["cells"],
         pictures=tuple(Picture(words, _data(path)) for path, words in shown if path.is_file()),

@@ -73,7 +73,7 @@ def runs_page(
         asked=asked(found.first),
         found=found,
         cards=cards(found),
-        verdicts=verdicts(found),
+        verdicts=verdicts(found, explained),
         gap=gap,
         split=split_words(runs.cohort),
         parts=part_table(runs.cohort),

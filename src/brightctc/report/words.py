@@ -5,6 +5,7 @@ from typing import Literal
 
 from brightctc.evaluate.evaluation import Evaluation
 from brightctc.metrics import Interval
+from brightctc.report.explained import Explained
 from brightctc.report.runs import Measured
 from brightctc.report.table import ends, written
 
@@ -35,9 +36,19 @@ def asked(evaluation: Evaluation) -> str:
     return f"Can this network tell {classes.positive} from {classes.negative} by bright field alone, {whose}?"
 
 
-def verdicts(found: Measured) -> list[Verdict]:
-    """Beside the constant classifier, beside size alone, and whether the background knows the class."""
-    return [_against_constant(found), _against_size(found), _border(found)]
+def verdicts(found: Measured, explained: Explained | None) -> list[Verdict]:
+    """Beside the constant classifier, beside size alone, whether the background knows the class.
+
+    Where it was explained, also whether the network looks at the cell.
+    """
+    found_out = [_against_constant(found), _against_size(found), _border(found)]
+    return found_out if explained is None else [*found_out, _looks_at(explained, found.claim.part)]
+
+
+def _looks_at(explained: Explained, part: str) -> Verdict:
+    tones: dict[str, Tone] = {"cell": "shown", "background": "against"}
+    of = "" if explained.part == part else f" (Cells of the {explained.part} part.)"
+    return Verdict(tones.get(explained.verdict, "open"), f"{explained.sentences[0]}{of}")
 
 
 def _against_constant(found: Measured) -> Verdict:
