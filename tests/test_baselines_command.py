@@ -139,3 +139,10 @@ def test_every_baseline_has_a_name_for_the_picture() -> None:
     from brightctc.baselines.picture import NAMES
 
     assert set(BASELINES) < set(NAMES)
+
+
+def test_overwrite_replaces_baselines_and_nothing_else(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "scores.csv").write_text("mine")
+    with pytest.raises(UserError, match="holds something else"):
+        baselines(cohort, tmp_path, only=("constant",), overwrite=True)
+    assert (tmp_path / "scores.csv").read_text() == "mine"

@@ -95,6 +95,9 @@ def test_other_recipes_splits_and_numbers_are_refused(
             combine(given, of, out)
         assert caught.value.fix
         assert not out.exists()
+    with pytest.raises(UserError, match="holds something else"):
+        combine(seeds, cohort, tmp_path, overwrite=True)
+    assert moved.is_dir()
 
 
 def test_folds_are_refused(cohort: Path, seeds: list[Path], tmp_path: Path) -> None:

@@ -257,6 +257,11 @@ def test_nothing_is_overwritten_unasked(bundle: Path, cohort: Path, result: Path
         evaluate(bundle, cohort, tmp_path / "out")
     evaluate(bundle, cohort, tmp_path / "out", resamples=20, overwrite=True)
     assert metrics_of(tmp_path / "out")["interval"]["resamples"] == 20
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/scores.csv").write_text("mine")
+    with pytest.raises(UserError, match="holds something else"):
+        evaluate(bundle, cohort, tmp_path / "mine", overwrite=True)
+    assert (tmp_path / "mine/scores.csv").read_text() == "mine"
 
 
 def test_no_better_than_the_constant_classifier_is_said(cohort: Path, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def baselines(
     """
     out = Path(out)
     names = tuple(name for given in only for name in given.split(",")) or tuple(BASELINES)
+    files.refuse_other_things(out, "baselines.json")
     files.refuse_existing(out, overwrite)
     for name in names:
         if name not in BASELINES:

@@ -72,6 +72,7 @@ def evaluate(
     where the bundle has seen these cells or donors, or where bundle, cohort and channel don't fit.
     """
     out = Path(out)
+    files.refuse_other_things(out, "metrics.json")
     files.refuse_existing(out, overwrite)
     if resamples < 1:
         raise UserError("there must be at least one resample", "--resamples", "use 2000")

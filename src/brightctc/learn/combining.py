@@ -11,6 +11,7 @@ from torch import nn
 
 from brightctc import files
 from brightctc.bundle import Bundle, BundleParts, BundleThreshold, Seen, ValidationCells, write_bundle
+from brightctc.bundle.folder import ABOUT
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
@@ -42,6 +43,7 @@ def combine(
     Raises UserError where bundles differ in more than their seeds, or have not learned from just this split.
     """
     out = Path(out)
+    files.refuse_other_things(out, ABOUT)
     files.refuse_existing(out, overwrite)
     members = [Bundle.read(Path(folder)) for folder in bundles]
     _refuse_different(members)
