@@ -13,7 +13,7 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.learn import material as materials
 from brightctc.learn import taught, train, ways
-from brightctc.learn.batches import UNLABELLED, Batch, Batches
+from brightctc.learn.batches import UNLABELLED, Batch, Batches, limited
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.lessons import Learner
 from brightctc.learn.taught import Taught, Told
@@ -124,6 +124,16 @@ def test_what_is_told_to_be_positive_comes_as_often_as_among_labelled_cells() ->
     assert (taught._often(told, 0.5) > 0).all(), "none is never drawn"
 
 
+@pytest.mark.parametrize(("shares", "most", "expected"), [
+    ([0.1, 0.2, 0.7], 1.0, [0.1, 0.2, 0.7]),
+    ([0.1, 0.2, 0.7], 0.5, [0.5 / 3, 1 / 3, 0.5]),
+    ([0.1, 0.3, 0.6], 0.4, [0.2, 0.4, 0.4]),
+    ([0.1, 0.3, 0.6], 0.2, [1 / 3, 1 / 3, 1 / 3]),
+])  # fmt: skip
+def test_no_cell_comes_more_often_than_it_may(shares: list[float], most: float, expected: list[float]) -> None:
+    np.testing.assert_allclose(limited(np.array(shares), most), expected)
+
+
 def test_batches_are_drawn_as_often_as_teachers_say(
     pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,13 +154,16 @@ def test_batches_are_drawn_as_often_as_teachers_say(
     batches = given.material.batches(given.recipe, 0, given.device, often)
     assert often is not None
     assert often[3] > 0.9 * given.material.cells.positive.mean()
-    seen = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(4) for batch in batches.epoch(number)]
+    seen = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(40) for batch in batches.epoch(number)]
     assert all(len(set(cells)) == len(cells) for cells in seen), "no cell twice in a batch"
     share = np.mean([labelled + 3 in cells for cells in seen])
+    assert share == pytest.approx(batches.labelled_each / labelled, abs=0.1), "as often as a labelled cell"
     everyone = given.material.batches(given.recipe, 0, given.device)
-    before = [batch.cells.tolist() for number in range(4) for batch in everyone.epoch(number)]
+    before = [batch.cells.tolist() for number in range(40) for batch in everyone.epoch(number)]
     assert share > np.mean([labelled + 3 in cells for cells in before])
-    again = [batch.cells[batch.labels == UNLABELLED].tolist() for number in range(4) for batch in batches.epoch(number)]
+    again = [
+        batch.cells[batch.labels == UNLABELLED].tolist() for number in range(40) for batch in batches.epoch(number)
+    ]
     assert seen == again, "an epoch can be repeated by itself"
 
 

@@ -162,4 +162,5 @@ def _seen(cohort: Path | None) -> Seen:
         validation_cells=validation["cell_id"],
         train_donors=donors[0],
         validation_donors=donors[1],
+        taught=train.select("cell_id", "label").drop_nulls().iter_rows(),
     )

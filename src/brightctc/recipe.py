@@ -86,6 +86,11 @@ _AT_MOST: int = Field(
     le=1_000_000,
     description="cells without a label that join: a random choice where there are more",
 )
+_DRAW: Literal["by_class", "in_turn"] = Field(
+    default="by_class",
+    description="how often each of these comes: by_class: what is told to be positive as often as positive cells are "
+    "among labelled ones, none more often than a labelled cell; in_turn: all alike",
+)
 _A_TEACHER = (
     "as many folds of donors, or fewer where there are fewer; a cell is taught by teachers that have not met it"
 )
@@ -131,6 +136,7 @@ class DapiDistil(Section):
     teachers: int = Field(default=5, ge=2, le=10, description=_A_TEACHER)
     weight: float = Field(default=4.0, gt=0, le=100, description=_A_WEIGHT)
     unlabelled: bool = _UNLABELLED
+    draw: Literal["by_class", "in_turn"] = _DRAW
     at_most: int = _AT_MOST
 
 
@@ -141,6 +147,7 @@ class DapiPseudoLabels(Section):
     teachers: int = Field(default=3, ge=2, le=10, description=_A_TEACHER)
     weight: float = Field(default=1.0, gt=0, le=100, description=_A_WEIGHT)
     unlabelled: bool = _UNLABELLED
+    draw: Literal["by_class", "in_turn"] = _DRAW
     at_most: int = _AT_MOST
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from brightctc.bundle import Bundle
 from brightctc.cli.app import app
-from brightctc.cohort import Cohort
+from brightctc.cohort import Cohort, fingerprint
 from brightctc.errors import UserError
 from brightctc.explain import ExplainResult, explain, finding
 from brightctc.report.explained import read_explained
@@ -199,15 +199,30 @@ def test_a_donor_that_withdraws_takes_the_explanation_along(
     assert not list(folder.iterdir())
 
 
-def test_the_report_of_its_run_shows_it(explained: ExplainResult, bundle: Bundle, tmp_path: Path) -> None:
-    shown = read_explained(explained.folder, [bundle])
+def test_the_report_of_its_run_shows_it(explained: ExplainResult, bundle: Bundle, read: Cohort, tmp_path: Path) -> None:
+    of = fingerprint(read)
+    shown = read_explained(explained.folder, [bundle], of, "test")
     assert shown.sentences == tuple(explained.record["sentences"])
+    assert (shown.verdict, shown.sure, shown.elsewhere, shown.remarks) == ("cell", True, (), ())
     assert len(shown.pictures) == len(list(explained.folder.glob("*.png")))
     other = tiny_bundle(tmp_path / "other", name="another")
     with pytest.raises(UserError, match="of another bundle"):
-        read_explained(explained.folder, [other])
+        read_explained(explained.folder, [other], of, "test")
+    told = read_explained(explained.folder, [other, bundle], "another", "validation")
+    assert [words.split(" (")[0] for words in told.elsewhere] == [
+        "these are cells of another cohort",
+        "these are cells of the test part; all else on this page is of the validation part",
+        "this is the network of seed 0, one of 2",
+    ]
+    record = json.loads((explained.folder / "explain.json").read_text())
+    record["background"]["called_without_cell"], record["stamps"] = 7, ["made cells"]
+    record["background"]["roc_auc"]["low"] = None
+    (tmp_path / "explain.json").write_text(json.dumps(record))
+    changed = read_explained(tmp_path, [bundle], of, "test")
+    assert changed.remarks == ("of 120 crops with the cell erased, 7 would be called CTC", "made cells")
+    assert not changed.sure
     with pytest.raises(UserError, match="there is no explanation"):
-        read_explained(tmp_path, [bundle])
+        read_explained(tmp_path / "other", [bundle], of, "test")
 
 
 def test_the_command_says_what_was_found(bundle: Bundle, cohort: Path, tmp_path: Path, torchless: None) -> None:

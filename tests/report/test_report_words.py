@@ -10,7 +10,7 @@ from brightctc.report.cards import bar
 from brightctc.report.explained import Explained, Gaze
 from brightctc.report.runs import Measured
 from brightctc.report.table import SCORE, scored, written
-from brightctc.report.words import Verdict, asked, verdicts
+from brightctc.report.words import Tone, Verdict, asked, verdicts
 from evaluated import simulated
 
 NONE = Interval(0.8, reason="only 3 donor(s) with positive cells")
@@ -52,16 +52,16 @@ def test_a_verdict_says_what_the_interval_shows(which: int, interval: Interval, 
     assert words in verdict.text
 
 
-@pytest.mark.parametrize(
-    ("verdict", "tone"), [("cell", "shown"), ("partly", "open"), ("undecided", "open"), ("background", "against")]
-)
-def test_what_the_network_looks_at_stands_at_a_glance(verdict: Gaze, tone: str) -> None:
-    explained = Explained(("What it looks at.", "More."), (), verdict, "test", 10, ())
+@pytest.mark.parametrize(("verdict", "sure", "tone"), [
+    ("cell", True, "shown"), ("cell", False, "open"), ("partly", True, "open"), ("undecided", True, "open"),
+    ("background", False, "against"),
+])  # fmt: skip
+def test_what_the_network_looks_at_stands_at_a_glance(verdict: Gaze, sure: bool, tone: Tone) -> None:
+    explained = Explained(("What it looks at.", "More."), (), verdict, sure, (), (), "test", 10, ())
     assert len(verdicts(measured(*GOOD), None)) == 3
     assert verdicts(measured(*GOOD), explained)[3] == Verdict(tone, "What it looks at.")
-    assert verdicts(measured(*GOOD), replace(explained, part="validation"))[3].text.endswith(
-        "(Cells of the validation part.)"
-    )
+    beside = replace(explained, remarks=("of made cells", "cells only"))
+    assert verdicts(measured(*GOOD), beside)[3].text == "What it looks at. (of made cells; cells only)"
     assert explained.alarm == (verdict == "background")
 
 

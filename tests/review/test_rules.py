@@ -35,7 +35,7 @@ _VALUES = {
     "{name}": "review.css",
     "{token}": "none",
     "{bundle}": "none",
-    "{place:int}": "0",
+    "{key}": "0",
 }
 
 

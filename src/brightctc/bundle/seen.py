@@ -22,6 +22,9 @@ _PARTS: tuple[SeenPart, ...] = ("train", "validation")
 class Seen:
     """Hashes of the cell ids and donor ids of the training and validation parts.
 
+    taught: of training cells whose label was learned, each with that label; others of the train part had none, or it
+    was not used. Empty where it was not written down.
+
     The salt makes the hashes of two bundles incomparable. It lies beside the hashes, so it can't keep anybody
     from trying a list of ids that they already have, and need not be secret: it is derived from the ids and
     the seed instead of drawn, so that the same run writes the same bytes.
@@ -30,6 +33,7 @@ class Seen:
     salt: str
     cells: dict[SeenPart, frozenset[str]]
     donors: dict[SeenPart, frozenset[str]]
+    taught: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -39,9 +43,10 @@ class Seen:
         validation_cells: Iterable[str],
         train_donors: Iterable[str | None] = (),
         validation_donors: Iterable[str | None] = (),
+        taught: Iterable[tuple[str, str]] = (),
         seed: int = 0,
     ) -> Self:
-        """Hash the ids; donors may repeat and may be None (unknown: left out)."""
+        """Hash the ids; donors may repeat and may be None (unknown: left out). taught: cell ids with their labels."""
         cells = {"train": set(train_cells), "validation": set(validation_cells)}
         donors = {"train": _known(train_donors), "validation": _known(validation_donors)}
         key = salt_of(set().union(*cells.values()), seed)
@@ -49,6 +54,7 @@ class Seen:
             key,
             {part: frozenset(salted_hash(key, "cell", i) for i in cells[part]) for part in _PARTS},
             {part: frozenset(salted_hash(key, "donor", i) for i in donors[part]) for part in _PARTS},
+            frozenset(_of_label(key, cell, label) for cell, label in taught),
         )
 
     @classmethod
@@ -58,7 +64,7 @@ class Seen:
         try:
             cells: dict[SeenPart, frozenset[str]] = {part: frozenset(values["cells"][part]) for part in _PARTS}
             donors: dict[SeenPart, frozenset[str]] = {part: frozenset(values["donors"][part]) for part in _PARTS}
-            return cls(bytes.fromhex(values["salt"]).hex(), cells, donors)
+            return cls(bytes.fromhex(values["salt"]).hex(), cells, donors, frozenset(values.get("taught", ())))
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"this list of seen cells is malformed: {error}", path, "restore the bundle") from None
 
@@ -69,6 +75,7 @@ class Seen:
             "salt": self.salt,
             "cells": {part: sorted(self.cells[part]) for part in _PARTS},
             "donors": {part: sorted(self.donors[part]) for part in _PARTS},
+            "taught": sorted(self.taught),
         }
 
     def part_of_cell(self, cell_id: str) -> SeenPart | None:
@@ -78,6 +85,10 @@ class Seen:
     def part_of_donor(self, donor_id: str | None) -> SeenPart | None:
         """The part this donor was in (train where in both), or None; an unknown donor was not seen."""
         return None if donor_id is None else self._part(self.donors, salted_hash(self.salt, "donor", donor_id))
+
+    def was_taught(self, cell_id: str, label: str) -> bool:
+        """Was this cell learned from with this label?"""
+        return _of_label(self.salt, cell_id, label) in self.taught
 
     def has_cell(self, cell_id: str) -> bool:
         """Was this cell in the training or validation part?"""
@@ -111,11 +122,15 @@ def salt_of(identifiers: Iterable[str], seed: int = 0) -> str:
 
 
 def salted_hash(salt: str, kind: str, identifier: str) -> str:
-    """20 hex digits. kind: `cell` or `donor`, whose equal ids have unequal hashes."""
+    """20 hex digits. kind: `cell`, `donor` or `label`, whose equal ids have unequal hashes."""
     # 80 bits: a million cells asked of a million hashes meet by chance less than once in 10^11 runs
     return hashlib.blake2b(
         identifier.encode(), key=bytes.fromhex(salt), person=kind.encode(), digest_size=10
     ).hexdigest()
+
+
+def _of_label(salt: str, cell_id: str, label: str) -> str:
+    return salted_hash(salt, "label", f"{label}\0{cell_id}")
 
 
 def _known(identifiers: Iterable[str | None]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from brightctc import files
 from brightctc.bundle import Bundle
-from brightctc.cohort import Cohort, owners_of
+from brightctc.cohort import Cohort, fingerprint, owners_of
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import Progress
 from brightctc.evaluate.claim import claim_of
@@ -71,6 +71,7 @@ def explain(
     warnings = tuple(dict.fromkeys((*warnings, *claim.warnings, *found.warnings, *read.warnings)))
     record = record_of(found, claim, read, sum(words is not None for words in error)) | {
         "warnings": list(warnings),
+        "cohort": {"name": of.about.name, "cells": fingerprint(of)},
         "shown": shown_in(found, of, read),
     }
     with files.new_folder(out, overwrite=overwrite) as folder:

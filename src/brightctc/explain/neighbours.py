@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from brightctc.cohort import Cohort, owners_of
+from brightctc.cohort import Cohort
 from brightctc.evaluate.cells import Progress
 from brightctc.explain.cells import Explained
 from brightctc.predict.learned import LearnedCells
@@ -19,7 +19,7 @@ class Neighbours:
     """The nearest training cells of n cells.
 
     learned: training cells that could be read. nearest: int (n, k), places among them, nearest first, never of the
-    cell's own donor (sample, where that is unknown). distance: float64 (n, k), 1 − cosine of the angle between
+    cell's own donor or sample. distance: float64 (n, k), 1 − cosine of the angle between
     embeddings, from 0 to 2. agreeing: per class, positive first, the mean share of neighbours that have the cell's own
     label; NaN where a class is missing.
     """
@@ -53,8 +53,8 @@ class Neighbours:
 
 def neighbours(cells: Explained, cohort: Cohort, progress: Progress | None) -> Neighbours | None:
     """Nearest among the cohort's cells that the bundle has learned from; None where none of them can be read."""
-    learned = LearnedCells.of(cells.bundle, cohort, progress)
-    found = None if learned is None else learned.nearest(cells.outputs.embedding, owners_of(cells.rows), NEAREST)
+    learned = LearnedCells.found(cells.bundle, cohort, progress)
+    found = None if learned is None else learned.nearest(cells.rows, cells.outputs.embedding, NEAREST)
     if learned is None or found is None:
         return None
     places, distance = found

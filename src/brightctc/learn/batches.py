@@ -39,8 +39,8 @@ class Batches:
     """The training samples of a run, ready to be walked through epoch by epoch.
 
     cells: labelled ones and, after them, those without a label. further: samples of the latter, which take their share
-    of every batch, three quarters at most. often: how often each of these comes, in shares; None: all come in turn.
-    stain: with each cell's DAPI beside it.
+    of every batch, three quarters at most. often: how often each of these comes, in shares, but none more often than a
+    cell with a label; None: all come in turn. stain: with each cell's DAPI beside it.
     """
 
     cells: LabelledCells
@@ -89,7 +89,9 @@ class Batches:
         for _ in range(self.per_epoch):
             wanted = min(self.batch_size - self.labelled_each, len(self.further))
             if self.often is not None and wanted:
-                order = rng.choice(len(self.further), wanted, replace=False, p=self.often).tolist()
+                of_labelled = self.labelled_each / len({sample.cell for sample in self.samples})
+                shares = limited(self.often, of_labelled / wanted)
+                order = rng.choice(len(self.further), wanted, replace=False, p=shares).tolist()
             while len(order) < wanted:
                 order += rng.permutation(len(self.further)).tolist()
             yield [self.further[index] for index in order[:wanted]]
@@ -122,6 +124,18 @@ class Batches:
         scales = [[self.preparation.scales[c] for c in sample.channels] for sample in batch]
         values = torch.tensor([[[s.mean, s.sd] for s in row] for row in scales], device=self.device)
         return values[..., 0, None, None], values[..., 1, None, None]
+
+
+def limited(shares: np.ndarray, most: float) -> np.ndarray:
+    """Shares, float64 (m,), that add up to 1, none above `most`, or all alike; what is cut off goes to the others."""
+    if most * shares.size <= 1:
+        return np.full(shares.size, 1 / shares.size)
+    found, full = shares / shares.sum(), np.zeros(shares.size, bool)
+    while (found > most * (1 + 1e-9)).any():
+        full |= found > most
+        rest = np.where(full, 0.0, shares)
+        found = np.where(full, most, rest / rest.sum() * (1 - most * full.sum()))
+    return found
 
 
 def with_copies(samples: Sequence[Sample], settings: Augment) -> list[Sample]:

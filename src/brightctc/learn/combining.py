@@ -109,11 +109,14 @@ def _seen(members: Sequence[Bundle], cohort: Cohort) -> Seen:
     met = np.any([member.seen.has_cells(rows["cell_id"]) for member in members], axis=0)
     validation = (rows["part"] == "validation").to_numpy()
     donors = rows["donor_id"] if "donor_id" in rows.columns else pl.Series([None] * rows.height, dtype=pl.String)
+    known = rows.filter(pl.col("label").is_not_null())
+    pairs = zip(known["cell_id"], known["label"], strict=True)
     return Seen.of(
         train_cells=rows["cell_id"].filter(met & ~validation),
         validation_cells=rows["cell_id"].filter(met & validation),
         train_donors=donors.filter(met & ~validation),
         validation_donors=donors.filter(met & validation),
+        taught=[pair for pair in pairs if all(member.seen.was_taught(*pair) for member in members)],
         seed=members[0].about.provenance.seed,
     )
 

@@ -107,6 +107,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
             validation_cells=judged.cells.rows["cell_id"],
             train_donors=met.donors,
             validation_donors=donors,
+            taught=zip(cells.rows["cell_id"], cells.rows["label"], strict=True),
             seed=seed,
         ),
         calibration=calibration,

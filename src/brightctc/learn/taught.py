@@ -97,7 +97,9 @@ class Taught(Way):
         wanted[np.flatnonzero(able)] = own
         temperature = fitted_temperature(own, learned.positive, _FEWEST) or 1.0
         lesson.wanted = torch.from_numpy((wanted / temperature).astype(np.float32)).to(course.device)
-        return _often(others / temperature, float(learned.positive.mean())) if len(others) else None
+        if self.settings.draw == "in_turn" or not len(others):
+            return None
+        return _often(others / temperature, float(learned.positive.mean()))
 
     @abstractmethod
     def said(self, course: Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,10 +1,10 @@
 """What `explain` found, as a section of the report of its run."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -33,11 +33,18 @@ class Picture:
 
 @dataclass(frozen=True)
 class Explained:
-    """The content of the section. verdict: what the network looks at. cells: how many were explained."""
+    """The content of the section. verdict: what the network looks at. cells: how many were explained.
+
+    sure: by whole donors, samples or cells, as the claim is made, and not by cells in their place. elsewhere: where
+    it is not of the page's own cells, or of one of its networks. remarks: all that must stand beside the verdict.
+    """
 
     sentences: tuple[str, ...]
     stamps: tuple[str, ...]
     verdict: Gaze
+    sure: bool
+    elsewhere: tuple[str, ...]
+    remarks: tuple[str, ...]
     part: str
     cells: int
     pictures: tuple[Picture, ...]
@@ -48,8 +55,11 @@ class Explained:
         return self.verdict == "background"
 
 
-def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
-    """What `explain` wrote of one of these bundles. Raises UserError where it is of another, or nothing is there."""
+def read_explained(folder: Path, bundles: Sequence[Bundle], cells: str, part: str) -> Explained:
+    """What `explain` wrote of one of these bundles. cells: fingerprint of the cohort, part: of which all else is.
+
+    Raises UserError where it is of another bundle, or nothing is there.
+    """
     path = Path(folder) / "explain.json"
     again = typed("explain", bundles[0].folder, "COHORT", "EXPLAINED")
     if not path.is_file():
@@ -58,14 +68,37 @@ def read_explained(folder: Path, bundles: Sequence[Bundle]) -> Explained:
     if record["bundle"]["hash"] not in [bundle.hash for bundle in bundles]:
         raise UserError("this explanation is of another bundle", path, f"explain this one: {again}")
     shown = [(Path(folder) / name, words) for name, words in _PICTURES.items()]
+    elsewhere = tuple(_elsewhere(record, bundles, cells, part))
     return Explained(
         sentences=tuple(record["sentences"]),
         stamps=tuple(record["stamps"]),
         verdict=record["background"]["verdict"],
+        sure=record["background"]["roc_auc"]["low"] is not None,
+        elsewhere=elsewhere,
+        remarks=(*elsewhere, *_empty(record), *record["stamps"]),
         part=record["part"],
         cells=record["n"]["cells"],
         pictures=tuple(Picture(words, _data(path)) for path, words in shown if path.is_file()),
     )
+
+
+def _elsewhere(record: dict[str, Any], bundles: Sequence[Bundle], cells: str, part: str) -> Iterator[str]:
+    if record["cohort"]["cells"] != cells:
+        yield f"these are cells of another cohort ({record['cohort']['name']})"
+    if record["part"] != part:
+        yield f"these are cells of the {record['part']} part; all else on this page is of the {part} part"
+    if len(bundles) > 1:
+        number = [bundle.hash for bundle in bundles].index(record["bundle"]["hash"])
+        yield f"this is the network of seed {bundles[number].about.provenance.seed}, one of {len(bundles)}"
+
+
+def _empty(record: dict[str, Any]) -> Iterator[str]:
+    empty = record["background"]
+    if empty["called_without_cell"]:
+        yield (
+            f"of {empty['of_crops_without_cell']} crops with the cell erased, {empty['called_without_cell']} would be "
+            f"called {record['classes']['positive']}"
+        )
 
 
 def _data(path: Path) -> Markup:

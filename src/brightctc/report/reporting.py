@@ -124,7 +124,7 @@ def report(
         content = _of_scores(source, command_of(tuple(given), out, options))
     else:
         options |= _changed(part, resamples, seed)
-        seen = None if explained is None else read_explained(explained, source.bundles)
+        seen = None if explained is None else read_explained(explained, source.bundles, source.cells, part)
         command = command_of(tuple(given), out, options)
         content = _of_runs(source, part, Resampling(resamples, seed), command, seen, progress)
     place.write(content.sheet, Pseudonyms(content.people, shown=show_donors))

@@ -42,13 +42,15 @@ def verdicts(found: Measured, explained: Explained | None) -> list[Verdict]:
     Where it was explained, also whether the network looks at the cell.
     """
     found_out = [_against_constant(found), _against_size(found), _border(found)]
-    return found_out if explained is None else [*found_out, _looks_at(explained, found.claim.part)]
+    return found_out if explained is None else [*found_out, _looks_at(explained)]
 
 
-def _looks_at(explained: Explained, part: str) -> Verdict:
-    tones: dict[str, Tone] = {"cell": "shown", "background": "against"}
-    of = "" if explained.part == part else f" (Cells of the {explained.part} part.)"
-    return Verdict(tones.get(explained.verdict, "open"), f"{explained.sentences[0]}{of}")
+def _looks_at(explained: Explained) -> Verdict:
+    remarks = f" ({'; '.join(explained.remarks)})" if explained.remarks else ""
+    tone: Tone = "against" if explained.verdict == "background" else "open"
+    if explained.verdict == "cell" and explained.sure:
+        tone = "shown"
+    return Verdict(tone, f"{explained.sentences[0]}{remarks}")
 
 
 def _against_constant(found: Measured) -> Verdict:

@@ -30,16 +30,25 @@ BLIND = 200
 
 @dataclass(frozen=True)
 class Served:
-    """What is about to be served. invitation: where the first lead signs up; None: there is one."""
+    """What is about to be served. invitation: where the first lead signs up; None: there is one.
+
+    training: a line a bundle whose training cells are here.
+    """
 
     address: str
     samples: tuple[samples.Sample, ...]
     invitation: str | None
+    training: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """For --json."""
         known = [{"sample": sample.name, "cells": sample.cells} for sample in self.samples]
-        return {"address": self.address, "invitation": self.invitation, "samples": known}
+        return {
+            "address": self.address,
+            "invitation": self.invitation,
+            "samples": known,
+            "training": list(self.training),
+        }
 
 
 def serve(
@@ -101,7 +110,8 @@ def serve(
         desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, maps, nearest)
         stop = in_background(store, pictures, desk.traffic)
         if ready is not None:
-            ready(Served(address, tuple(everything), invitation))
+            told = tuple(f"{each.bundle.about.name}: {each.told}" for each in nearest.learned.values())
+            ready(Served(address, tuple(everything), invitation, told))
         certificate, key = tls or (None, None)
         try:
             uvicorn.run(

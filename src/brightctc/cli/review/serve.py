@@ -109,6 +109,8 @@ def command(
 def _show(printer: Printer, served: "Served") -> None:
     cells = sum(sample.cells for sample in served.samples)
     printer.say(f"{plural(len(served.samples), 'sample')}, {plural(cells, 'cell')}: {served.address}")
+    for line in served.training:
+        printer.say(line)
     if served.invitation:
         printer.say(f"nobody has an account yet; make the first one here, within two days:\n  {served.invitation}")
     printer.say("Ctrl-C stops")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 import numpy as np
+import polars as pl
 from sqlalchemy import Connection, Row, select
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -15,9 +16,10 @@ from brightctc.review import agreeing, blind, grading
 from brightctc.review.bands import band
 from brightctc.review.history import of_cell
 from brightctc.review.images import Asked, Contrast, png, window_of
+from brightctc.review.nearest import Hidden
 from brightctc.review.pages.gallery import View, beside
 from brightctc.review.pages.reading import GRADES
-from brightctc.review.samples import Sample, sample_of
+from brightctc.review.samples import Sample, all_samples, sample_of
 from brightctc.review.schema import cells, outcomes
 from brightctc.review.web import Asking, Desk, Rule, moved, page, picture_or_404
 
@@ -118,9 +120,11 @@ def nearest(desk: Desk, asking: Asking) -> Response:
     if not desk.nearest.has(looked.bundle):
         raise HTTPException(404, "The cohort that this bundle has learned from is not here.")
     _, outputs = desk.maps.looked(looked.bundle, looked.crop, looked.pixel_size_um)
-    near = desk.nearest.near(looked.bundle, outputs.embedding[0], looked.owner, looked.row.cell_id)
-    share, positive = desk.nearest.share(looked.bundle), looked.sample.positive
-    return page(desk, asking, "nearest.html.j2", near=near, positive=positive, share=share)
+    near = desk.nearest.near(looked.bundle, looked.cell, outputs.embedding, _kept_back(desk, asking))
+    learned = desk.nearest.learned[looked.bundle.hash]
+    answer = page(desk, asking, "nearest.html.j2", near=near, learned=learned, positive=looked.sample.positive)
+    answer.headers["cache-control"] = "no-store"
+    return answer
 
 
 def training(desk: Desk, asking: Asking) -> Response:
@@ -128,22 +132,41 @@ def training(desk: Desk, asking: Asking) -> Response:
     contrast = asking.request.query_params.get("contrast", "fixed")
     if contrast not in get_args(Contrast):
         raise HTTPException(404, "There is no such picture.")
-    crop = desk.nearest.crop(asking.request.path_params["bundle"], asking.number("place"))
+    asked = asking.request.path_params
+    crop = desk.nearest.crop(asked["bundle"], asked["key"], _kept_back(desk, asking))
     if isinstance(crop, str):
         raise HTTPException(404, crop)
-    return _as_picture(png(crop, window_of(crop, cast(Contrast, contrast)), small=True))
+    return _as_picture(png(crop, window_of(crop, cast(Contrast, contrast))), kept=False)
+
+
+def _kept_back(desk: Desk, asking: Asking) -> Hidden:
+    """Training cells that are under review, in samples that this reader has not read blind yet."""
+    with desk.store.reading() as connection:
+        everything = all_samples(connection)
+        closed = [one for one in everything if not blind.is_open(connection, one, asking.who, desk.queue)]
+    names, numbers = {one.name for one in closed}, [one.id for one in closed]
+
+    def hidden(rows: pl.DataFrame) -> list[bool]:
+        if not closed:
+            return [False] * rows.height
+        own = select(cells.c.cell_id).where(cells.c.sample.in_(numbers), cells.c.cell_id.in_(rows["cell_id"].to_list()))
+        with desk.store.reading() as connection:
+            ids = set(connection.execute(own).scalars())
+        samples = rows["sample_id"].to_list() if "sample_id" in rows.columns else [None] * rows.height
+        return [cell in ids or name in names for cell, name in zip(rows["cell_id"], samples, strict=True)]
+
+    return hidden
 
 
 @dataclass(frozen=True)
 class _LookedInto:
-    """A cell whose score can be looked into. owner: as of `owners_of`."""
+    """A cell whose score can be looked into. cell: its id, sample and donor, a row."""
 
-    row: Row
     sample: Sample
     bundle: Bundle
     crop: np.ndarray
     pixel_size_um: float | None
-    owner: tuple[str, str]
+    cell: pl.DataFrame
 
 
 def _looked_into(desk: Desk, asking: Asking) -> _LookedInto:
@@ -157,13 +180,16 @@ def _looked_into(desk: Desk, asking: Asking) -> _LookedInto:
     if isinstance(crop, str):
         raise HTTPException(404, crop)
     further = json.loads(row.further)
+    blind.opened(desk.store, sample, asking.who)
     size, donor = further.get("pixel_size_um"), further.get("donor_id")
-    owner = ("sample_id", sample.name) if donor is None else ("donor_id", str(donor))
-    return _LookedInto(row, sample, bundle, crop, None if size is None else float(size), owner)
+    own = {"cell_id": [row.cell_id], "sample_id": [sample.name], "donor_id": [None if donor is None else str(donor)]}
+    known = pl.DataFrame(own, schema=dict.fromkeys(own, pl.String))
+    return _LookedInto(sample, bundle, crop, None if size is None else float(size), known)
 
 
-def _as_picture(found: bytes) -> Response:
-    return Response(found, media_type="image/png", headers={"cache-control": "private, max-age=3600"})
+def _as_picture(found: bytes, *, kept: bool = True) -> Response:
+    keeping = "private, max-age=3600" if kept else "no-store"
+    return Response(found, media_type="image/png", headers={"cache-control": keeping})
 
 
 def _known(connection: Connection, asking: Asking) -> tuple[Row, Sample]:
@@ -180,6 +206,6 @@ RULES = (
     Rule("/cells/{cell:int}/back", "reader", back, reads=False),
     Rule("/cells/{cell:int}/map.png", "reader", heat),
     Rule("/cells/{cell:int}/nearest", "reader", nearest),
-    Rule("/training/{bundle}/{place:int}.png", "reader", training),
+    Rule("/training/{bundle}/{key}.png", "reader", training),
     Rule("/cells/{cell:int}/{channel}.png", "reader", picture),
 )

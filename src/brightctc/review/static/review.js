@@ -152,6 +152,11 @@ toggle("likest", (on) => {
       const own = document.getElementById("contrast").getAttribute("aria-pressed") === "true";
       if (own) parsed.querySelectorAll(".crop").forEach((image) => { image.src = image.dataset.auto; });
       section.replaceChildren(...parsed.body.children);
+      section.querySelectorAll(".crop[data-um]").forEach((image) => {
+        if (image.complete) ruled(image);
+        image.addEventListener("load", () => ruled(image));
+      });
+      levels[0].dispatchEvent(new Event("input"));
     })
     .catch(() => {
       section.dataset.state = "";
