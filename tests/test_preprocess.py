@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brightctc.preprocess import Preparation, border_median, centred
+from brightctc.preprocess import Preparation, Window, border_median, centred
 from brightctc.recipe import Preprocess
 from drawn import cell_image, dapi_image
 
@@ -19,7 +19,7 @@ def fitted(images: list[np.ndarray] | None = None, **settings: object) -> Prepar
 
 
 @pytest.mark.parametrize("intensity", ["background", "per_crop", "bit_depth"])
-@pytest.mark.parametrize("fit", ["resize", "pad"])
+@pytest.mark.parametrize("fit", ["resize", "pad", "cell"])
 @pytest.mark.parametrize("shape", [(16, 16), (24, 24), (25, 17), (148, 148), (16, 1024)], ids=str)
 def test_any_crop_becomes_a_square_of_finite_float32(intensity, fit, shape):
     pixels = np.random.default_rng(1).integers(1, 4000, shape).astype(np.uint16)
@@ -75,6 +75,41 @@ def test_centred_keeps_the_centre(shape):
     row, column = np.argwhere(centred(image, 20) == 1)[0]
     assert abs(row - 10) <= 1
     assert abs(column - 10) <= 1
+
+
+def windowed(window: Window | None, **settings: object) -> Preparation:
+    chosen = Preprocess.model_validate({"size": 24, "fit": "cell", **settings})
+    return Preparation.fit(chosen, {"bright_field": crops(size=48)}, ("bright_field",), window)
+
+
+def test_a_window_is_the_middle_of_the_crop_and_nothing_else():
+    preparation = windowed(Window(px=24))
+    crop = crops(1, size=48)[0]
+    unit = preparation.unit_image(crop, "bright_field")
+    np.testing.assert_array_equal(unit, (crop / np.float32(border_median(crop)))[12:36, 12:36].astype(np.float32))
+    outside = crop.copy()
+    outside[4:8, 4:8] = 4000  # neither in the window nor in the border that tells the background
+    np.testing.assert_array_equal(preparation.unit_image(outside, "bright_field"), unit)
+    whole = windowed(None).unit_image(crop, "bright_field")
+    np.testing.assert_array_equal(whole, fitted(crops(size=48)).unit_image(crop, "bright_field"))
+    np.testing.assert_array_equal(windowed(Window(px=400)).unit_image(crop, "bright_field"), whole)
+
+
+def test_a_window_in_um_shows_the_same_on_every_instrument():
+    preparation = windowed(Window(px=24, um=12))
+    fine = np.kron(crops(1, size=48)[0], np.ones((2, 2), np.uint16))  # the same crop with pixels of half the size
+    coarse = fine[::2, ::2]
+    seen = [preparation.unit_image(image, "bright_field", um) for image, um in ((coarse, 0.5), (fine, 0.25))]
+    assert np.abs(seen[0] - seen[1]).mean() < 0.02
+    assert np.abs(preparation.unit_image(fine, "bright_field", 0.5) - seen[0]).mean() > 0.05
+    np.testing.assert_array_equal(preparation.unit_image(coarse, "bright_field"), seen[0])
+
+
+def test_different_windows_have_no_common_input():
+    one, other = windowed(Window(px=24)), windowed(Window(px=30))
+    assert one.from_input_of(windowed(Window(px=24)), "bright_field") == (1, 0)
+    with pytest.raises(ValueError, match="different windows"):
+        one.from_input_of(other, "bright_field")
 
 
 def test_dapi_has_a_scale_of_its_own():

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from brightctc.recipe import Preprocess
 
@@ -35,6 +35,21 @@ class ChannelScale(BaseModel):
     sd: float
 
 
+class Window(BaseModel):
+    """How wide the middle of a crop is that the network sees: in µm where training crops had a pixel size, else in px.
+
+    px: the same in the training crops' pixels (their median), for crops without a pixel size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    px: float = Field(gt=0)
+    um: float | None = Field(None, gt=0)
+
+    def side(self, pixel_size_um: float | None) -> int:
+        """In pixels of a crop."""
+        return max(1, round(self.px if self.um is None or pixel_size_um is None else self.um / pixel_size_um))
+
+
 class Preparation(BaseModel):
     """Fitted preprocessing; kept in the bundle, so that a new sample meets the same constants."""
 
@@ -42,6 +57,7 @@ class Preparation(BaseModel):
     settings: Preprocess
     channels: tuple[Channel, ...]
     scales: dict[Channel, ChannelScale]
+    window: Window | None = Field(None, description="with fit: cell; None: the whole crop")
 
     @classmethod
     def fit(
@@ -49,12 +65,13 @@ class Preparation(BaseModel):
         settings: Preprocess,
         crops: Mapping[Channel, Iterable[np.ndarray]],
         channels: tuple[Channel, ...],
+        window: Window | None = None,
     ) -> "Preparation":
         """Learn the constants from training crops.
 
         crops: per channel, 2-D arrays (uint8, uint16 or float32) of the training part alone.
         channels: the network's input channels, in order; a channel of `crops` that is not among them (DAPI
-        images as extra samples) gets its scale all the same.
+        images as extra samples) gets its scale all the same. window: with fit: cell; None: the whole crop.
         """
         scales: dict[Channel, ChannelScale] = {}
         for channel, images in crops.items():
@@ -64,6 +81,7 @@ class Preparation(BaseModel):
                 settings=settings,
                 channels=(channel,),
                 scales={channel: ChannelScale(white=white, mean=0, sd=1)},
+                window=window,
             )
             sums = np.zeros(3)
             for image in held:
@@ -72,7 +90,7 @@ class Preparation(BaseModel):
             n, mean = sums[0], sums[1] / sums[0]
             sd = float(np.sqrt(max(sums[2] / n - mean**2, 0.0)))
             scales[channel] = ChannelScale(white=white, mean=float(mean), sd=sd if sd > 0 else 1.0)
-        return cls(settings=settings, channels=channels, scales=scales)
+        return cls(settings=settings, channels=channels, scales=scales, window=window)
 
     def unit_image(self, pixels: np.ndarray, channel: Channel, pixel_size_um: float | None = None) -> np.ndarray:
         """Stage 1: a 2-D crop of any size ≥ 1 px → float32 (size, size).
@@ -97,7 +115,12 @@ class Preparation(BaseModel):
         return np.stack([self.standardise(self.unit_image(crops[c], c, pixel_size_um), c) for c in channels])
 
     def from_input_of(self, other: "Preparation", channel: Channel) -> tuple[float, float]:
-        """Factor and term that make this preparation's network input of one channel from that of another fit of it."""
+        """Factor and term that make this preparation's network input of one channel from that of another fit of it.
+
+        Both must see the same window.
+        """
+        if self.window != other.window:
+            raise ValueError("inputs that show different windows can't be made from each other")
         mine, theirs = self.scales[channel], other.scales[channel]
         share = theirs.white / mine.white
         return share * theirs.sd / mine.sd, (share * theirs.mean - mine.mean) / mine.sd
@@ -115,7 +138,9 @@ class Preparation(BaseModel):
     def placed(self, image: np.ndarray, pixel_size_um: float | None = None) -> np.ndarray:
         """Where in the network's input a float32 image (h, w) of a crop's size comes to lie: float32 (size, size)."""
         size, target = self.settings.size, self.settings.um_per_pixel
-        if self.settings.fit == "resize":
+        if self.window is not None:
+            image = _cut(image, min(self.window.side(pixel_size_um), max(image.shape)))
+        if self.settings.fit != "pad":
             factor = size / max(image.shape)
         elif target is not None and pixel_size_um is not None:
             factor = pixel_size_um / target
@@ -168,14 +193,20 @@ def centred(image: np.ndarray, size: int) -> np.ndarray:
     height, width = image.shape
     if (height, width) == (size, size):
         return image
-    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
-    cut = image[top : top + size, left : left + size]
+    cut = _cut(image, size)
     if cut.shape == (size, size):
         return cut
     square = np.full((size, size), border_median(image), dtype=np.float32)
     top, left = (size - cut.shape[0]) // 2, (size - cut.shape[1]) // 2
     square[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
     return square
+
+
+def _cut(image: np.ndarray, size: int) -> np.ndarray:
+    """The middle of an image, at most (size, size)."""
+    height, width = image.shape
+    top, left = max(0, (height - size) // 2), max(0, (width - size) // 2)
+    return image[top : top + size, left : left + size]
 
 
 def _white(images: list[np.ndarray], channel: Channel, intensity: str) -> float:

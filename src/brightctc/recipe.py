@@ -33,9 +33,10 @@ class Preprocess(Section):
     """From pixels to network input, the same in training and scoring."""
 
     size: int = Field(default=96, ge=16, le=1024, description="height and width of the network's input in px")
-    fit: Literal["resize", "pad"] = Field(
+    fit: Literal["resize", "pad", "cell"] = Field(
         default="resize",
-        description="resize: the longer side becomes `size`; pad: keep the scale, pad or cut to `size`",
+        description="resize: the longer side becomes `size`; pad: keep the scale, pad or cut to `size`; cell: the "
+        "crop's middle becomes `size`, as much of it as training cells take, and some background",
     )
     intensity: Literal["background", "per_crop", "bit_depth"] = Field(
         default="background",

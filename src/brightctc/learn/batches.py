@@ -113,7 +113,7 @@ class Batches:
         return ((augmented - mean) / sd).contiguous(memory_format=torch.channels_last)
 
     def _unit(self, sample: Sample, channels: tuple[Channel, ...] | None = None) -> np.ndarray:
-        um = self.cells.pixel_sizes[sample.cell] if self.preparation.settings.um_per_pixel else None
+        um = self.cells.pixel_sizes[sample.cell]
         images = []
         for channel in channels or sample.channels:
             images.append(self.preparation.unit_image(self.cells.crop(sample.cell, channel), channel, um))

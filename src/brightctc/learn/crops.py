@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,7 @@ class LabelledCells:
     positive: np.ndarray
     crops: dict[Channel, list[np.ndarray | None]]
 
-    @property
+    @cached_property
     def pixel_sizes(self) -> list[float | None]:
         """µm per pixel of each cell, None where unknown."""
         if "pixel_size_um" not in self.rows.columns:

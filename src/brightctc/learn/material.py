@@ -16,7 +16,8 @@ from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
 from brightctc.learn.crops import JUDGING, LabelledCells, Progress, read_part, read_unlabelled
 from brightctc.learn.folds import folds_of
-from brightctc.preprocess import Channel, Preparation
+from brightctc.learn.window import window_of
+from brightctc.preprocess import Channel, Preparation, Window
 from brightctc.recipe import Recipe
 
 
@@ -64,14 +65,18 @@ class Material:
         unlabelled: LabelledCells | None,
         recipe: Recipe,
         seed: int,
+        window: Window | None = None,
     ) -> "Material":
-        """Choose the training images, and fit the preprocessing on the training cells alone."""
+        """Choose the training images, and fit the preprocessing on the training cells alone.
+
+        window: how much of a crop is seen; None: all of it.
+        """
         way = ways.way(recipe.dapi)
         images: dict[Channel, list[np.ndarray]] = {
             channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
         }
         originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, cells.groups, seed))
-        preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS)
+        preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS, window)
         validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
         return cls(way, cells, judges, unlabelled, originals, preparation, validation)
 
@@ -82,7 +87,9 @@ class Material:
         both = self.cells.and_then(self.judges)
         masks = folds_of(both.groups, both.positive, recipe.train.folds, seed, "train.folds")
         return [
-            Material.of(both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed)
+            Material.of(
+                both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed, self.preparation.window
+            )
             for mask in masks
             for judges in [both.some(mask)]
         ]
@@ -130,7 +137,8 @@ def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Pr
     if way.unlabelled:
         most = way.settings.at_most
         unlabelled = read_unlabelled(cohort, way.READS, most, seed, workers=workers, progress=progress)
-    return Material.of(cells, judges, unlabelled, recipe, seed)
+    window = window_of(cells) if recipe.preprocess.fit == "cell" else None
+    return Material.of(cells, judges, unlabelled, recipe, seed, window)
 
 
 def _refuse_one_class(cells: LabelledCells, cohort: Cohort) -> None:

@@ -26,7 +26,6 @@ from brightctc.learn.ways import Course
 from brightctc.measure import measure_cell
 from brightctc.measure.features import features_of
 from brightctc.preprocess import Channel, Preparation
-from brightctc.recipe import Recipe
 
 _CHANNELS: tuple[Channel, ...] = ("bright_field", "dapi")
 _NAMES = [feature.name for feature in features_of(dapi=True)]
@@ -42,7 +41,7 @@ class Distil(Taught):
     def said(self, course: Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]) -> np.ndarray:
         """As `Taught`."""
         measured = _morphology(cells, partial(_tell, course, "measure cells for teachers"))
-        preparation = _prepared(cells.some(np.arange(cells.rows.height) < labelled), course.recipe)
+        preparation = _prepared(cells.some(np.arange(cells.rows.height) < labelled), course)
         embedded = _embeddings(cells, preparation, course, partial(_tell, course, "embed cells for teachers"))
         with threadpool_limits(1):  # the same sums on any number of cores
             return np.stack([_answers(measured, embedded, np.flatnonzero(~fold), cells.positive) for fold in folds])
@@ -76,11 +75,11 @@ def _morphology(cells: LabelledCells, tell: Callable[[int, int], None]) -> np.nd
     return table
 
 
-def _prepared(cells: LabelledCells, recipe: Recipe) -> Preparation:
+def _prepared(cells: LabelledCells, course: Course) -> Preparation:
     images: dict[Channel, list[np.ndarray]] = {
         channel: [cells.crop(row, channel) for row in range(cells.rows.height)] for channel in _CHANNELS
     }
-    return Preparation.fit(recipe.preprocess, images, _CHANNELS)
+    return Preparation.fit(course.recipe.preprocess, images, _CHANNELS, course.material.preparation.window)
 
 
 @torch.inference_mode()

@@ -67,7 +67,7 @@ class PseudoLabels(Taught):
     def _teacher(self, course: Course, cells: LabelledCells, judges: LabelledCells, number: int, of: int) -> Teacher:
         train = course.recipe.train.model_copy(update={"folds": 1, "keep": "last", "early_stop": None})
         recipe = course.recipe.model_copy(update={"dapi": DapiNone(), "train": train})
-        material = Material.of(cells, judges, None, recipe, course.seed)
+        material = Material.of(cells, judges, None, recipe, course.seed, course.material.preparation.window)
         torch.manual_seed(course.seed + 1_000_003 * (_STREAM + number))
         network = backbones.build(recipe.backbone, len(material.preparation.channels))
 

@@ -1,0 +1,46 @@
+"""How much of a crop the network is to see: as much as training cells take, and some background around them."""
+
+import numpy as np
+
+from brightctc.learn.crops import LabelledCells
+from brightctc.measure import OutlinedCrop
+from brightctc.preprocess import Window
+
+_AROUND = 1.3  # of how far cells reach from the middle
+_MOST_CELLS = 0.98  # reach no farther; the largest are cells all the same, cut at their edge
+_LOOKED_AT = 2000
+"""Cells that are outlined at most."""
+
+
+def window_of(cells: LabelledCells) -> Window | None:
+    """From the bright field of training cells; None where no cell was outlined, or the whole crop is needed."""
+    images = [(image, size) for image, size in zip(cells.crops["bright_field"], cells.pixel_sizes, strict=True)]
+    known = [(image, size) for image, size in images if image is not None]
+    step = -(-len(known) // _LOOKED_AT)
+    reaches, um, sides = [], [], []
+    for image, size in known[:: max(1, step)]:
+        reach = _reach(OutlinedCrop.of(image).outline.cell)
+        if reach is not None:
+            reaches.append(reach)
+            sides.append(max(image.shape))
+            um.append(None if size is None else reach * size)
+    if not reaches:
+        return None
+    width = _width(reaches)
+    if width >= np.median(sides):
+        return None
+    sizes = [one for one in um if one is not None]
+    return Window(px=width, um=_width(sizes) if len(sizes) == len(um) else None)
+
+
+def _width(reaches: list[float]) -> float:
+    return round(2 * _AROUND * float(np.quantile(reaches, _MOST_CELLS)), 3)
+
+
+def _reach(cell: np.ndarray) -> float | None:
+    """How far, in px, a cell, bool (h, w), lies from the middle of its crop at its farthest; None of none."""
+    places = np.argwhere(cell)
+    if not len(places):
+        return None
+    middle = (np.array(cell.shape) - 1) / 2
+    return float(np.hypot(*(places - middle).T).max()) + 0.5
