@@ -34,7 +34,7 @@ class Preprocess(Section):
 
     size: int = Field(default=96, ge=16, le=1024, description="height and width of the network's input in px")
     fit: Literal["resize", "pad", "cell"] = Field(
-        default="resize",
+        default="cell",
         description="resize: the longer side becomes `size`; pad: keep the scale, pad or cut to `size`; cell: the "
         "crop's middle becomes `size`, as much of it as training cells take, and some background",
     )
