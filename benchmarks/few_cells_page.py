@@ -34,9 +34,9 @@ anything about real CTCs.**
 - Gains are paired: the same draws, the same tested cells. In brackets: 95 % intervals of 1,000 resamples of cells (made
   cells: of patients); for other cells and draws like these, not for other instruments.
 - Cells without a label: all others of the training donors and the pool, whose labels are not used.
-- How teachers learn was chosen on labels of pool cells (docs/decisions/0027), how often these come (0029)
-  and recipes on the test parts; nothing on
-  the sealed ones, which are scored once, when all rows are there. What is missing has not been trained yet.
+- How teachers learn was chosen on labels of pool cells (docs/decisions/0027); how often cells without a label come
+  (0029), how much of a crop is seen (0030) and recipes on the test parts; nothing on the sealed ones, which are scored
+  once, when all rows are there. What is missing has not been trained yet.
 - Rows with … are the default recipe with one thing changed, in about the time of 600 steps: where a step costs more, or
   teachers or first steps come on top, fewer of them. Gains over bright field alone are at that time, too.
 """

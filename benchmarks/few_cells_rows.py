@@ -87,7 +87,8 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> Result:
     start = time.perf_counter()
     if row.is_recipe:
         folder = work / "runs" / f"{task}-{draw}-{name}-{row.hash}"
-        train(root, folder, recipe=row.model, settings=row.settings, seed=draw, threads=1, workers=1, resume=True)
+        if not (folder / "bundle").is_dir():
+            train(root, folder, recipe=row.model, settings=row.settings, seed=draw, threads=1, workers=1, resume=True)
         seconds, bundle = time.perf_counter() - start, Bundle.read(folder / "bundle")
         paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(asked, "bright_field")}
         logit = np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])
