@@ -38,7 +38,7 @@ class ChannelScale(BaseModel):
 class Window(BaseModel):
     """How wide the middle of a crop is that the network sees: in µm where training crops had a pixel size, else in px.
 
-    px: the same in the training crops' pixels (their median), for crops without a pixel size.
+    px: the same in the training crops' own pixels, for crops without a pixel size.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -87,9 +87,7 @@ class Material:
         both = self.cells.and_then(self.judges)
         masks = folds_of(both.groups, both.positive, recipe.train.folds, seed, "train.folds")
         return [
-            Material.of(
-                both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed, self.preparation.window
-            )
+            Material.of(both.some(~mask), judges, self._unlabelled_but_of(judges), recipe, seed)
             for mask in masks
             for judges in [both.some(mask)]
         ]
@@ -137,7 +135,8 @@ def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Pr
     if way.unlabelled:
         most = way.settings.at_most
         unlabelled = read_unlabelled(cohort, way.READS, most, seed, workers=workers, progress=progress)
-    window = window_of(cells) if recipe.preprocess.fit == "cell" else None
+    # folds share one input, so a width would be of all donors, and tell each network of those that judge it
+    window = window_of(cells) if recipe.preprocess.fit == "cell" and recipe.train.folds == 1 else None
     return Material.of(cells, judges, unlabelled, recipe, seed, window)
 
 

@@ -14,11 +14,10 @@ _LOOKED_AT = 2000
 
 def window_of(cells: LabelledCells) -> Window | None:
     """From the bright field of training cells; None where no cell was outlined, or the whole crop is needed."""
-    images = [(image, size) for image, size in zip(cells.crops["bright_field"], cells.pixel_sizes, strict=True)]
+    images = zip(cells.crops["bright_field"], cells.pixel_sizes, strict=True)
     known = [(image, size) for image, size in images if image is not None]
-    step = -(-len(known) // _LOOKED_AT)
     reaches, um, sides = [], [], []
-    for image, size in known[:: max(1, step)]:
+    for image, size in known[:: -(-len(known) // _LOOKED_AT) or 1]:
         reach = _reach(OutlinedCrop.of(image).outline.cell)
         if reach is not None:
             reaches.append(reach)
