@@ -86,11 +86,12 @@ class Batches:
         """For each batch of an epoch its samples without a label, none of them twice in a batch."""
         rng = np.random.default_rng([self.seed, number, _UNLABELLED_ORDER])
         order: list[int] = []
+        wanted, shares = min(self.batch_size - self.labelled_each, len(self.further)), None
+        if self.often is not None and wanted:
+            of_labelled = self.labelled_each / len({sample.cell for sample in self.samples})
+            shares = limited(self.often, of_labelled / wanted)
         for _ in range(self.per_epoch):
-            wanted = min(self.batch_size - self.labelled_each, len(self.further))
-            if self.often is not None and wanted:
-                of_labelled = self.labelled_each / len({sample.cell for sample in self.samples})
-                shares = limited(self.often, of_labelled / wanted)
+            if shares is not None:
                 order = rng.choice(len(self.further), wanted, replace=False, p=shares).tolist()
             while len(order) < wanted:
                 order += rng.permutation(len(self.further)).tolist()

@@ -134,6 +134,11 @@ def picture_or_404(desk: Desk, asked: Asked, *, kept: bool = True) -> Response:
         found = desk.pictures.picture(connection, asked)
     if isinstance(found, str):
         raise HTTPException(404, found)
+    return as_picture(found, kept=kept)
+
+
+def as_picture(found: bytes, *, kept: bool = True) -> Response:
+    """PNG as an answer. kept: may the browser keep it for an hour?"""
     keeping = "private, max-age=3600" if kept else "no-store"
     return Response(found, media_type="image/png", headers={"cache-control": keeping})
 

@@ -21,7 +21,7 @@ from brightctc.review.pages.gallery import View, beside
 from brightctc.review.pages.reading import GRADES
 from brightctc.review.samples import Sample, all_samples, sample_of
 from brightctc.review.schema import cells, outcomes
-from brightctc.review.web import Asking, Desk, Rule, moved, page, picture_or_404
+from brightctc.review.web import Asking, Desk, Rule, as_picture, moved, page, picture_or_404
 
 _ANSWERS = ("label", "label_source", "part", "donor_id")
 
@@ -111,7 +111,7 @@ def _further(row: Row) -> dict[str, object]:
 def heat(desk: Desk, asking: Asking) -> Response:
     """Where the score comes from, of a sample whose bundle is here."""
     looked = _looked_into(desk, asking)
-    return _as_picture(desk.maps.picture(looked.bundle, looked.crop, looked.pixel_size_um))
+    return as_picture(desk.maps.picture(looked.bundle, looked.crop, looked.pixel_size_um))
 
 
 def nearest(desk: Desk, asking: Asking) -> Response:
@@ -136,7 +136,7 @@ def training(desk: Desk, asking: Asking) -> Response:
     crop = desk.nearest.crop(asked["bundle"], asked["key"], _kept_back(desk, asking))
     if isinstance(crop, str):
         raise HTTPException(404, crop)
-    return _as_picture(png(crop, window_of(crop, cast(Contrast, contrast))), kept=False)
+    return as_picture(png(crop, window_of(crop, cast(Contrast, contrast))), kept=False)
 
 
 def _kept_back(desk: Desk, asking: Asking) -> Hidden:
@@ -185,11 +185,6 @@ def _looked_into(desk: Desk, asking: Asking) -> _LookedInto:
     own = {"cell_id": [row.cell_id], "sample_id": [sample.name], "donor_id": [None if donor is None else str(donor)]}
     known = pl.DataFrame(own, schema=dict.fromkeys(own, pl.String))
     return _LookedInto(sample, bundle, crop, None if size is None else float(size), known)
-
-
-def _as_picture(found: bytes, *, kept: bool = True) -> Response:
-    keeping = "private, max-age=3600" if kept else "no-store"
-    return Response(found, media_type="image/png", headers={"cache-control": keeping})
 
 
 def _known(connection: Connection, asking: Asking) -> tuple[Row, Sample]:
