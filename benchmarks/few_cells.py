@@ -18,7 +18,7 @@ from pathlib import Path
 
 from few_cells_page import write_page
 from few_cells_results import Result, append, read
-from few_cells_rows import ROWS, answered
+from few_cells_rows import TRAINED, answered, rows_of
 from few_cells_tasks import TASKS
 from jurkat import DATA, ROOT, say
 
@@ -28,20 +28,25 @@ Job = tuple[str, int, str, str]
 def jobs(done: list[Result], options: argparse.Namespace) -> Iterator[Job]:
     """What is not done yet: first draws of all tasks first, so that a part of it all can be read."""
     part = "sealed" if options.sealed else "test"
-    known = {(result.task, result.draw, result.row, result.part, result.settings) for result in done}
+    known = {key_of(result) for result in done}
     for draw in range(max(task.draws for task in TASKS.values())):
         for key, task in TASKS.items():
             for name in options.rows:
                 wanted = draw < task.draws and key in options.tasks
-                if wanted and (key, draw, name, part, ROWS[name].hash) not in known:
+                if wanted and any((key, draw, row, part, TRAINED[name].hash) not in known for row in rows_of(name)):
                     yield key, draw, name, part
+
+
+def key_of(result: Result) -> tuple[str, int, str, str, str]:
+    """What is done once."""
+    return result.task, result.draw, result.row, result.part, result.settings
 
 
 def done_by(waiting: Iterator[Job], options: argparse.Namespace) -> Iterator[Result]:
     """Results as they come, from processes that do one training each."""
     end = time.monotonic() + 60 * options.minutes
     with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
-        running: set[Future[Result]] = set()
+        running: set[Future[list[Result]]] = set()
         while True:
             while len(running) < options.workers and time.monotonic() < end:
                 job = next(waiting, None)
@@ -51,14 +56,14 @@ def done_by(waiting: Iterator[Job], options: argparse.Namespace) -> Iterator[Res
             if not running:
                 return
             finished, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
+            yield from (result for future in finished for result in future.result())
 
 
 def main() -> None:
     """Do what is missing, then write the page and its figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=float("inf"))
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--rows", nargs="+", choices=TRAINED, default=list(TRAINED))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--sealed", action="store_true", help="score the sealed parts: once, when all is chosen")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time, a thread each")
@@ -69,11 +74,14 @@ def main() -> None:
         raise SystemExit(f"{DATA.name} is missing: put it into {DATA.parent}, or set BRIGHTCTC_DATA")
     table = options.out / "few-cells.csv"
     waiting = list(jobs(read(table), options))
+    say(f"{len(waiting)} trainings to do")
     for key, draw in dict.fromkeys((job[0], job[1]) for job in waiting):
         TASKS[key].cohort(draw, options.work)  # not by two processes at a time
-    for number, result in enumerate(done_by(iter(waiting), options), start=1):
-        append(table, [result])
-        say(f"{number} of {len(waiting)}: {result.task} draw {result.draw} {result.row}: "
+    known = {key_of(result) for result in read(table)}
+    for result in done_by(iter(waiting), options):
+        if key_of(result) not in known:
+            append(table, [result])
+        say(f"{result.task} draw {result.draw} {result.row}: "
             f"average precision {result.average_precision:.3f}, {result.seconds:.0f} s")  # fmt: skip
     write_page(read(table), options.out, options.work)
     say(f"wrote {options.out / 'few-cells.md'}")

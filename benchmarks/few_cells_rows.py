@@ -11,6 +11,8 @@ import torch
 from brightctc import Bundle, read_recipe, train
 from brightctc.baselines import Cells, fit
 from brightctc.cohort import Cohort, read_images
+from brightctc.learn.export import torch_logits
+from brightctc.learn.rebuilding import rebuilt
 from brightctc.metrics import Scored, figures
 from brightctc.predict import score_cells
 from brightctc.preprocess import Channel
@@ -23,11 +25,15 @@ _UNLABELLED = "dapi.unlabelled=false"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the page. model: a simple one's name, `plain`, or a recipe's name; settings change the recipe."""
+    """A line of the page. model: a simple one's name, `plain`, or a recipe's name; settings change the recipe.
+
+    upright_of: another row, whose networks are asked for each crop in one orientation, as it lies.
+    """
 
     words: str
     model: str = "default"
     settings: tuple[str, ...] = ()
+    upright_of: str = ""
 
     @property
     def is_recipe(self) -> bool:
@@ -51,12 +57,11 @@ def _way(words: str, *settings: str, steps: int = _STEPS) -> Row:
     return Row(f"… {words}", settings=(f"train.steps={steps}", *settings))
 
 
-ROWS = {
+TRAINED = {
     "hog": Row("HOG + RBF SVM", "hog_rbf"),
     "hand": Row("hand features + boosting", "hand_features"),
     "plain": Row("timm fine-tune, as users write it", "plain"),
     "default": Row("`default`"),
-    "one_view": Row("`default`, scored in one orientation", settings=("backbone.views=1",)),
     "bright_field": Row(f"bright field alone, {_STEPS} steps", settings=(f"train.steps={_STEPS}",)),
     "mix": _way("DAPI as further images (`mix`)", "dapi.way=mix"),
     "virtual_stain": _way("virtual stain, labelled cells", "dapi.way=virtual_stain", _UNLABELLED),
@@ -69,54 +74,83 @@ ROWS = {
     "accurate": Row("`accurate`: distilled, all cells", "accurate"),
     "together": Row("`accurate`, turned crops score alike", "accurate", ("train.consistency=0.1",)),
 }
+UPRIGHT = {
+    f"{name}_upright": Row(f"{TRAINED[name].words}, one orientation", TRAINED[name].model, TRAINED[name].settings, name)
+    for name in ("bright_field", "consistency", "accurate")
+}
+"""A network that is asked once a cell, for an eighth of the time, beside its mean over eight orientations."""
+ROWS = TRAINED | UPRIGHT
 REFERENCES = ("plain", "bright_field")
 """Rows that every other one is held against."""
 
 
-def answered(task: str, draw: int, name: str, part: str, work: Path) -> Result:
+def rows_of(name: str) -> list[str]:
+    """What one training answers: its row, and that of one orientation, if any."""
+    return [name, *(other for other, row in UPRIGHT.items() if row.upright_of == name)]
+
+
+def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Result]:
     """Train a row's model on a draw's cells, unless its bundle is there, and ask it for a part's cells.
 
     Simple models and the plain fine-tune learn from all labelled cells, validation too: they have no other use for it,
-    and without it no threshold, so no F1.
+    and without it no threshold, so no F1. Nor is there one of crops in one orientation.
     """
     torch.set_num_threads(1)
-    row, root = ROWS[name], TASKS[task].cohort(draw, work)
-    cohort = Cohort.read(root)
+    row, cohort = TRAINED[name], Cohort.read(TASKS[task].cohort(draw, work))
     asked = cohort.part(part)
     positive = cohort.positive(asked).to_numpy()
+    folder = work / "runs" / f"{task}-{draw}-{name}-{row.hash}"
+    seconds, logits, threshold = _logits(folder, row, draw, cohort, part, upright=len(rows_of(name)) > 1)
+
+    def result(called_by: str, logit: np.ndarray) -> Result:
+        called = logit >= threshold
+        found = figures(positive, Scored(logit, called, np.full(len(logit), np.nan)))
+        return Result(
+            task,
+            draw,
+            called_by,
+            part,
+            row.hash,
+            len(logit),
+            int(positive.sum()),
+            round(found["average_precision"], 5),
+            round(found["roc_auc"], 5),
+            round(found["f1"], 5) if called_by == name and row.is_recipe else float("nan"),
+            round(seconds, 1),
+            packed(logit, called),
+        )
+
+    return [result(*pair) for pair in zip(rows_of(name), logits, strict=True)]
+
+
+def _logits(
+    folder: Path, row: Row, draw: int, cohort: Cohort, part: str, upright: bool
+) -> tuple[float, list[np.ndarray], float]:
+    """Seconds of training; logits float (n,), upright: also in one orientation; the threshold."""
     start = time.perf_counter()
     if row.is_recipe:
-        folder = work / "runs" / f"{task}-{draw}-{name}-{row.hash}"
         if not (folder / "bundle").is_dir():
-            train(root, folder, recipe=row.model, settings=row.settings, seed=draw, threads=1, workers=1, resume=True)
+            how = {"threads": 1, "workers": 1, "resume": True}
+            train(cohort.root, folder, recipe=row.model, settings=row.settings, seed=draw, **how)
         seconds, bundle = time.perf_counter() - start, Bundle.read(folder / "bundle")
-        paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(asked, "bright_field")}
-        logit = np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])
-        called = logit >= bundle.threshold.logit
-    else:
-        (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
-        if row.model == "plain":
-            plain = kept(work / "runs" / f"{task}-{draw}-plain-{row.hash}.safetensors", crops, labels, draw)
-            seconds, logit = time.perf_counter() - start, plain.logits(others)
-        else:
-            model = fit(row.model, Cells(crops), labels, seed=draw)
-            seconds, logit = time.perf_counter() - start, model.score(Cells(others))
-        called = np.zeros(len(logit), dtype=bool)
-    found = figures(positive, Scored(logit, called, np.full(len(logit), np.nan)))
-    return Result(
-        task,
-        draw,
-        name,
-        part,
-        row.hash,
-        len(logit),
-        int(positive.sum()),
-        round(found["average_precision"], 5),
-        round(found["roc_auc"], 5),
-        round(found["f1"], 5) if row.is_recipe else float("nan"),
-        round(seconds, 1),
-        packed(logit, called),
-    )
+        paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(cohort.part(part), "bright_field")}
+        logits = [np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])]
+        if upright:
+            logits.append(_upright(bundle, _crops(cohort, part)[0]))
+        return seconds, logits, bundle.threshold.logit
+    (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
+    if row.model == "plain":
+        plain = kept(folder.with_suffix(".safetensors"), crops, labels, draw)
+        return time.perf_counter() - start, [plain.logits(others)], np.inf
+    model = fit(row.model, Cells(crops), labels, seed=draw)
+    return time.perf_counter() - start, [model.score(Cells(others))], np.inf
+
+
+def _upright(bundle: Bundle, crops: list[np.ndarray]) -> np.ndarray:
+    """Logits float (n,) of crops as they lie."""
+    (network,) = rebuilt(bundle)
+    network.turns = network.turns[:1]
+    return torch_logits(network, np.stack([bundle.preparation.network_input({"bright_field": crop}) for crop in crops]))
 
 
 def _crops(cohort: Cohort, *parts: str) -> tuple[list[np.ndarray], np.ndarray]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from brightctc import import_export, simulate, split
 from brightctc.cohort import Cohort
+from brightctc.metrics.units import Unit
 from brightctc.simulate import chosen_settings
 from jurkat import DOUBLES, unzipped
 
@@ -16,18 +18,20 @@ MADE = {
     "line_cells": 460,
     "spiked_leukocytes": 340,
     "volunteers": 12,
-    "patient_ctcs": 120,
-    "patients": 20,
+    "patient_ctcs": 480,
+    "patients": 80,
     "leukocytes_per_ctc": 6,
 }
+_PATIENTS = "origin = 'patient' AND donor_id <= 'P60'"
+_NOBODY_LOOKED = "origin = 'patient' AND donor_id > 'P60'"
 
 
 @dataclass(frozen=True)
 class Task:
     """One question. cells, positives: labelled ones for training and validation, drawn `draws` times.
 
-    made: writes its cohort, not split yet. shares: tested, and of these sealed; None: the patients are tested.
-    unit: what is resampled for an interval. All other cells lie in the pool, their labels unused.
+    made: writes its cohort, not split yet. parts: who is tested, as `split` takes it, and the share of these that is
+    sealed. unit: what is resampled for an interval. All other cells lie in the pool, their labels unused.
     """
 
     name: str
@@ -35,8 +39,8 @@ class Task:
     positives: int
     draws: int
     made: Callable[[Path, Path], None]
-    shares: tuple[float | None, float]
-    unit: str = "cell"
+    parts: dict[str, Any]
+    unit: Unit = "cell"
 
     @property
     def key(self) -> str:
@@ -48,16 +52,7 @@ class Task:
         root = work / "cohorts" / f"{self.key}-{draw}"
         if not (root / "splits.csv").is_file():
             self.made(work, root)
-            tested, sealing = self.shares
-            split(
-                root,
-                test_share=tested,
-                seal=sealing,
-                train_cells=self.cells,
-                train_positives=self.positives,
-                seed=0,
-                draw=draw,
-            )
+            split(root, train_cells=self.cells, train_positives=self.positives, seed=0, draw=draw, **self.parts)
         return root
 
 
@@ -86,8 +81,11 @@ def real(positive: tuple[str, ...], negative: tuple[str, ...]) -> Callable[[Path
 
 
 def made_cells(work: Path, root: Path) -> None:
-    """Calculated cells: two lines and leukocytes of volunteers, patients' CTCs and leukocytes."""
-    export = work / "made"
+    """Calculated cells: two lines and leukocytes of volunteers, patients' CTCs and leukocytes.
+
+    The samples of some patients are in the pool: a lab has such, stained and never labelled.
+    """
+    export = work / "made-export"
     if not export.is_dir():
         simulate(export, settings=chosen_settings(counts=MADE), seed=0)
     import_export(
@@ -106,15 +104,17 @@ def made_cells(work: Path, root: Path) -> None:
 
 _AMONG_ALL = real(MITOTIC, ("G1", "S_phase", "G2"))
 _PROPHASE = real(("Prophase",), ("G2",))
+_MITOTIC_PARTS, _PROPHASE_PARTS = {"test_share": 0.45, "seal": 0.25}, {"test_share": 0.5, "seal": 0.33}
+_MADE_PARTS = {"test": _PATIENTS, "pool": _NOBODY_LOOKED, "seal": 0.33}
 TASKS = {
     task.key: task
     for task in (
-        Task("mitotic", 100, 33, 5, _AMONG_ALL, (0.45, 0.25)),
-        Task("mitotic", 200, 66, 5, _AMONG_ALL, (0.45, 0.25)),
-        Task("mitotic", 917, 300, 3, _AMONG_ALL, (0.45, 0.25)),
-        Task("prophase", 100, 50, 5, _PROPHASE, (0.5, 0.33)),
-        Task("prophase", 200, 100, 5, _PROPHASE, (0.5, 0.33)),
-        Task("made", 200, 110, 5, made_cells, (None, 0.33), unit="donor"),
+        Task("mitotic", 100, 33, 5, _AMONG_ALL, _MITOTIC_PARTS),
+        Task("mitotic", 200, 66, 5, _AMONG_ALL, _MITOTIC_PARTS),
+        Task("mitotic", 917, 300, 3, _AMONG_ALL, _MITOTIC_PARTS),
+        Task("prophase", 100, 50, 5, _PROPHASE, _PROPHASE_PARTS),
+        Task("prophase", 200, 100, 5, _PROPHASE, _PROPHASE_PARTS),
+        Task("made", 200, 110, 5, made_cells, _MADE_PARTS, unit="donor"),
     )
 }
 
