@@ -1,6 +1,7 @@
 """What a careful user writes with timm: the same first weights, the usual transforms, AdamW, the last epoch."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,12 @@ _IMAGENET = v2.Normalize(mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
 
 @dataclass(frozen=True)
 class Plain:
-    """A fine-tuned network. black, white: the grey levels that became 0 and 1."""
+    """A fine-tuned network. black, white: the grey levels that became 0 and 1. seconds: of its training."""
 
     network: nn.Module
     black: float
     white: float
+    seconds: float = 0
 
     @torch.inference_mode()
     def logits(self, crops: list[np.ndarray]) -> np.ndarray:
@@ -57,9 +59,11 @@ def kept(path: Path, crops: list[np.ndarray], positive: np.ndarray, seed: int) -
         plain = Plain(backbones.build(Backbone(weights="none"), 3), *scale)
         plain.network.load_state_dict(state)
         return plain
+    start = time.perf_counter()
     plain = fine_tuned(crops, positive, seed)
+    plain = replace(plain, seconds=time.perf_counter() - start)
     path.parent.mkdir(parents=True, exist_ok=True)
-    scale = torch.tensor([plain.black, plain.white], dtype=torch.float64)
+    scale = torch.tensor([plain.black, plain.white, plain.seconds], dtype=torch.float64)
     with files.new_file(path) as new:
         new.write_bytes(save({**plain.network.state_dict(), "scale": scale}))
     return plain

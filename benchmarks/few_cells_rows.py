@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from brightctc import Bundle, read_recipe, train
+from brightctc import Bundle, files, read_recipe, train
 from brightctc.baselines import Cells, fit
 from brightctc.cohort import Cohort, read_images
 from brightctc.learn.export import torch_logits
@@ -127,12 +127,13 @@ def _logits(
     folder: Path, row: Row, draw: int, cohort: Cohort, part: str, upright: bool
 ) -> tuple[float, list[np.ndarray], float]:
     """Seconds of training; logits float (n,), upright: also in one orientation; the threshold."""
-    start = time.perf_counter()
+    start, took = time.perf_counter(), folder.with_name(f"{folder.name}.seconds")
     if row.is_recipe:
-        if not (folder / "bundle").is_dir():
+        if not took.is_file():
             how = {"threads": 1, "workers": 1, "resume": True}
             train(cohort.root, folder, recipe=row.model, settings=row.settings, seed=draw, **how)
-        seconds, bundle = time.perf_counter() - start, Bundle.read(folder / "bundle")
+            files.write_text(took, f"{time.perf_counter() - start:.1f}\n")
+        seconds, bundle = float(took.read_text(encoding="utf-8")), Bundle.read(folder / "bundle")
         paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(cohort.part(part), "bright_field")}
         logits = [np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])]
         if upright:
@@ -141,7 +142,7 @@ def _logits(
     (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
     if row.model == "plain":
         plain = kept(folder.with_suffix(".safetensors"), crops, labels, draw)
-        return time.perf_counter() - start, [plain.logits(others)], np.inf
+        return plain.seconds, [plain.logits(others)], np.inf
     model = fit(row.model, Cells(crops), labels, seed=draw)
     return time.perf_counter() - start, [model.score(Cells(others))], np.inf
 
