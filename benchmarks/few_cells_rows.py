@@ -79,14 +79,17 @@ UPRIGHT = {
     for name in ("bright_field", "consistency", "accurate")
 }
 """A network that is asked once a cell, for an eighth of the time, beside its mean over eight orientations."""
-ROWS = TRAINED | UPRIGHT
-REFERENCES = ("plain", "bright_field")
-"""Rows that every other one is held against."""
 
 
 def rows_of(name: str) -> list[str]:
     """What one training answers: its row, and that of one orientation, if any."""
     return [name, *(other for other, row in UPRIGHT.items() if row.upright_of == name)]
+
+
+ROWS = {name: (TRAINED | UPRIGHT)[name] for trained in TRAINED for name in rows_of(trained)}
+"""In the order of the page."""
+REFERENCES = ("plain", "bright_field")
+"""Rows that every other one is held against."""
 
 
 def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Result]:
