@@ -120,7 +120,7 @@ def measured(paths: list[Path], positive: np.ndarray, rounds: int) -> tuple[dict
     crops = [image for image in read_images(paths, 2) if isinstance(image, np.ndarray)]
     reading = time.perf_counter() - start
     rows = pl.DataFrame({"cell_id": [path.stem for path in paths]})
-    cells = LabelledCells(rows, positive, {"bright_field": list(crops)})
+    cells = LabelledCells(rows, positive, {"bright_field": list(crops)}, rows["cell_id"].to_list())
     ways: dict[str, Callable[[], float]] = {"brightctc": lambda: ours(cells)}
     for workers in WORKERS:
         ways[f"plain, {workers} workers"] = lambda workers=workers: plain(paths, positive, workers)

@@ -126,6 +126,7 @@ def batches(intensity: str, settings: Augment, batch_size: int = 8) -> Batches:
         pl.DataFrame({"cell_id": [f"c{i}" for i in range(16)]}),
         positive,
         {"bright_field": list(images), "dapi": [dapi_image(rng, positive=bool(p)) for p in positive]},
+        [f"c{i}" for i in range(16)],
     )
     preparation = Preparation.fit(
         Preprocess.model_validate({"size": 24, "intensity": intensity}), {"bright_field": images}, BF

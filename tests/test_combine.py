@@ -4,13 +4,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from brightctc import combine
 from brightctc.bundle import Bundle
 from brightctc.cli.app import app
-from brightctc.cohort import Cohort, split
+from brightctc.cohort import Cohort, SplitFile, split, write_split
 from brightctc.errors import UserError
 from brightctc.learn import train
 from brightctc.metrics import fitted_temperature
@@ -41,6 +42,27 @@ def logits(bundle: Bundle, cohort: Path, part: str) -> np.ndarray:
     read = Cohort.read(cohort)
     paths = read.paths(read.part(part), "bright_field")
     return np.concatenate([chunk.logit for chunk in score_cells(bundle, {"bright_field": paths}, workers=1)])
+
+
+def changed(cohort: Path, folder: Path) -> Path:
+    """The cohort with less, or other, in it than the bundles have learned: as the folder is called."""
+    shutil.copytree(cohort, folder)
+    read = Cohort.read(folder)
+    cells = pl.read_csv(folder / "cells.csv", infer_schema_length=None)
+    first = read.part("train")["cell_id"][0]
+    if folder.name == "swapped":
+        text = (folder / "cohort.yaml").read_text().replace("positive: CTC", "positive: x")
+        text = text.replace("negative: leukocyte", "negative: CTC").replace("positive: x", "positive: leukocyte")
+        (folder / "cohort.yaml").write_text(text)
+    elif folder.name == "named":
+        other = pl.when(pl.col("label") == "CTC").then(pl.lit("leukocyte")).otherwise(pl.lit("CTC"))
+        changed = pl.when(pl.col("cell_id") == first).then(other).otherwise("label")
+        cells.with_columns(label=changed).write_csv(folder / "cells.csv")
+    else:
+        cells.filter(pl.col("cell_id") != first).write_csv(folder / "cells.csv")
+        parts = read.cells.filter(pl.col("cell_id") != first).select("cell_id", "part")
+        write_split(folder, parts, SplitFile(by="donor_id", settings={}))
+    return folder
 
 
 def test_its_logits_are_the_mean(cohort: Path, seeds: list[Path], combined: Bundle) -> None:
@@ -95,6 +117,13 @@ def test_other_recipes_splits_and_numbers_are_refused(
             combine(given, of, out)
         assert caught.value.fix
         assert not out.exists()
+    for name, what in (
+        ("smaller", "that it has met are not in"),
+        ("swapped", "not the classes"),
+        ("named", "another label"),
+    ):
+        with pytest.raises(UserError, match=what):
+            combine(seeds, changed(cohort, tmp_path / name), out)
     with pytest.raises(UserError, match="holds something else"):
         combine(seeds, cohort, tmp_path, overwrite=True)
     assert moved.is_dir()

@@ -301,3 +301,37 @@ def test_the_bundle_tells_what_taught_it(pooled: Path, tmp_path: Path) -> None:
     assert "teachers that saw DAPI of" in told
     assert "cells without a label taught the network" in told
     assert any("have no DAPI: no teacher learned from them" in words for words in bundle.about.provenance.warnings)
+    assert not any("another share of positives" in words for words in bundle.about.provenance.warnings)
+
+
+def test_stain_of_one_class_more_than_of_the_other_is_told(pooled: Path, tmp_path: Path) -> None:
+    table = pooled / "cells.csv"
+    cells = pl.read_csv(table, infer_schema_length=None)
+    bare = (pl.col("label") == "leukocyte") & pl.col("donor_id").is_in(["D01", "D02"])
+    cells.with_columns(dapi=pl.when(bare).then(None).otherwise("dapi")).write_csv(table)
+    bundle = train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil", "dapi.teachers=2"]).bundle
+    assert any("another share of positives" in words for words in bundle.about.provenance.warnings)
+
+
+def test_cells_are_drawn_by_the_share_of_all_labelled_ones(
+    pooled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    often = taught._often
+    monkeypatch.setattr(taught, "_often", lambda told, share: given.append(share) or often(told, share))
+    table = pooled / "cells.csv"
+    cells = pl.read_csv(table, infer_schema_length=None)
+    bare = (pl.col("label") == "leukocyte") & pl.col("donor_id").is_in(["D01", "D02"])
+    cells.with_columns(dapi=pl.when(bare).then(None).otherwise("dapi")).write_csv(table)
+    read = Cohort.read(pooled)
+    share = float(read.positive(read.part("train")).drop_nulls().mean())  # type: ignore[arg-type]
+    train(pooled, tmp_path / "run", settings=[*TINY, "dapi.way=distil", "dapi.teachers=2"])
+    assert given == [pytest.approx(share)]
+
+
+def test_cells_without_a_label_are_augmented_beside_copies(pooled: Path) -> None:
+    recipe = read_recipe("default", [*TINY, "dapi.way=distil", "dapi.teachers=2", "augment.copies=2"])
+    material = materials.gather(Cohort.read(pooled), recipe, 0, 1, None)
+    batches = material.batches(recipe, 0, torch.device("cpu"))
+    assert {sample.copy for sample in batches.further} == {1}, "copy 0 would stay as it is"
+    assert {sample.copy for sample in batches.samples} == {0, 1, 2}

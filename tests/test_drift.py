@@ -78,6 +78,10 @@ def test_other_faults_are_told(tmp_path: Path) -> None:
     (tmp_path / "old.meta.json").write_text(json.dumps(meta), encoding="utf-8")
     with pytest.raises(UserError, match="says nothing of whole samples"):
         drift([old], tmp_path / "drift.csv")
+    old.write_text("scores", encoding="utf-8")
+    with pytest.raises(UserError, match="these are scores"):
+        drift([first], old, overwrite=True)
+    assert old.read_text(encoding="utf-8") == "scores", "the chart's own table was forgotten in the command"
     drift([first], tmp_path / "drift.csv")
     with pytest.raises(UserError, match="already exists"):
         drift([first], tmp_path / "drift.csv")

@@ -13,7 +13,6 @@ from brightctc.cohort import Cohort, split
 from brightctc.errors import UserError
 from brightctc.learn import material as materials
 from brightctc.learn import train
-from brightctc.learn.crops import LabelledCells
 from brightctc.learn.export import Averaged, Exported, torch_logits
 from brightctc.learn.folds import at_most_folds_of, folds_of
 from brightctc.metrics import fitted_temperature
@@ -26,19 +25,12 @@ from few_cells import TINY
 FOLDED = [*TINY, "train.folds=3"]
 
 
-def cells(donors: list[str | None], positive: list[bool]) -> LabelledCells:
-    rows = pl.DataFrame({"cell_id": [f"c{index}" for index in range(len(donors))], "donor_id": donors})
-    crops: dict = {"bright_field": [np.full((4, 4), index, np.uint8) for index in range(len(donors))]}
-    return LabelledCells(rows, np.array(positive), crops)
-
-
-def folded(donors: list[str | None], positive: list[bool], seed: int = 0) -> list[np.ndarray]:
-    given = cells(donors, positive)
-    return folds_of(given.groups, given.positive, 3, seed, "train.folds")
+def folded(groups: list[str], positive: list[bool], seed: int = 0) -> list[np.ndarray]:
+    return folds_of(groups, np.array(positive), 3, seed, "train.folds")
 
 
 def test_folds_hold_whole_donors_and_both_classes() -> None:
-    donors: list[str | None] = [f"D{index // 5}" for index in range(60)]
+    donors = [f"D{index // 5}" for index in range(60)]
     positive = [index % 3 == 0 for index in range(60)]
     masks = folded(donors, positive)
     assert np.stack(masks).sum(axis=0).tolist() == [1] * 60, "each cell is judged once"
@@ -49,11 +41,6 @@ def test_folds_hold_whole_donors_and_both_classes() -> None:
     again, other = folded(donors, positive), folded(donors, positive, seed=1)
     assert all(np.array_equal(a, b) for a, b in zip(masks, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(masks, other, strict=True))
-
-
-def test_cells_without_a_donor_are_each_by_themselves() -> None:
-    masks = folded([None] * 12, [index % 2 == 0 for index in range(12)])
-    assert [int(mask.sum()) for mask in masks] == [4, 4, 4]
 
 
 @pytest.mark.parametrize(("donors", "count"), [(2, 2), (3, 3), (4, 4), (9, 5)])
@@ -69,7 +56,7 @@ def test_no_teacher_learns_from_one_donor() -> None:
 
 
 def test_too_few_donors_of_a_class_are_told() -> None:
-    donors: list[str | None] = [f"D{index // 5}" for index in range(30)]
+    donors = [f"D{index // 5}" for index in range(30)]
     with pytest.raises(UserError, match="there are 2") as caught:
         folded(donors, [index < 10 for index in range(30)])
     assert "train.folds=2" in (caught.value.fix or "")
@@ -102,7 +89,8 @@ def test_a_fold_learns_nothing_of_the_donors_it_is_judged_by(cohort: Path) -> No
         assert each.unlabelled is None or judging.isdisjoint(each.unlabelled.donors)
         assert set(each.cells.rows["cell_id"]) | set(each.judges.rows["cell_id"]) == set(learning["cell_id"])
         judged += each.judges.rows["cell_id"].to_list()
-        alone = Preparation.fit(recipe.preprocess, {c: list(i) for c, i in each.cells.crops.items()}, ("bright_field",))
+        crops: dict = {channel: list(images) for channel, images in each.cells.crops.items()}
+        alone = Preparation.fit(recipe.preprocess, crops, ("bright_field",))
         assert each.preparation == alone, "no statistic of the judging donors either"
     assert sorted(judged) == sorted(learning["cell_id"].to_list())
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brightctc.preprocess import Preparation, Window, border_median, centred
+from brightctc.preprocess import Channel, Preparation, Window, border_median, centred
 from brightctc.recipe import Preprocess
 from drawn import cell_image, dapi_image
 
@@ -103,6 +103,17 @@ def test_a_window_in_um_shows_the_same_on_every_instrument():
     assert np.abs(seen[0] - seen[1]).mean() < 0.02
     assert np.abs(preparation.unit_image(fine, "bright_field", 0.5) - seen[0]).mean() > 0.05
     np.testing.assert_array_equal(preparation.unit_image(coarse, "bright_field"), seen[0])
+
+
+def test_constants_are_of_crops_as_the_network_sees_them():
+    images = [np.kron(crop, np.ones((2, 2), np.uint16)) for crop in crops(4, size=48)]
+    chosen = Preprocess.model_validate({"size": 24, "fit": "cell"})
+    given = {"bright_field": images}
+    um: dict[Channel, list[float | None]] = {"bright_field": [0.25] * 4}
+    preparation = Preparation.fit(chosen, given, ("bright_field",), Window(px=24, um=12), um)
+    inputs = np.stack([preparation.network_input({"bright_field": image}, 0.25) for image in images])
+    assert inputs.mean() == pytest.approx(0, abs=1e-3)
+    assert inputs.std() == pytest.approx(1, abs=1e-3)
 
 
 def test_different_windows_have_no_common_input():

@@ -90,3 +90,15 @@ def test_a_cell_that_can_not_be_told_has_no_number() -> None:
     cells = lab.sample(3, 0.5)[0]
     cells[1] = np.nan
     assert np.isnan(found.numbers(*likeness.nearest(cells))).tolist() == [False, True, False]
+
+
+def test_a_centre_of_few_cells_is_not_taken_for_a_sure_one() -> None:
+    lab, alarms = Lab(np.random.default_rng(4), between=0.0), 0
+    for _ in range(400):
+        cells, positive, names = lab.samples(8, cells=10)
+        likeness = Likeness.of(cells, positive)
+        assert likeness is not None
+        found = ShiftLimits.of(likeness, (cells[:10], names[:10]), (cells[10:], names[10:]))
+        assert found is not None
+        alarms += outside(likeness, found, lab.sample(2000, 0.4)[0])
+    assert alarms <= 400 * CHANCE + 3 * np.sqrt(400 * CHANCE)

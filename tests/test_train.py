@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -329,3 +330,14 @@ def test_command_line(cohort, tmp_path):
     assert result.exit_code == 0, result.output
     assert "brightctc evaluate" in result.output
     assert "kept" in result.output
+
+
+def test_a_size_that_is_known_of_the_cohort_holds_for_its_cells(cohort, tmp_path):
+    """Scoring takes a cell's own µm per pixel, else the cohort's; so must training."""
+    sized = [*TINY, "preprocess.fit=pad", "preprocess.um_per_pixel=0.5"]
+    edited(cohort, pl.lit(0.25).alias("pixel_size_um"))
+    first = fitted(cohort, tmp_path / "a", sized)
+    edited(cohort, pl.lit(None).alias("pixel_size_um"))
+    about = (cohort / "cohort.yaml").read_text()
+    (cohort / "cohort.yaml").write_text(re.sub("pixel_size_um:.*", "pixel_size_um: 0.25", about))
+    assert equal(first, fitted(cohort, tmp_path / "b", sized))

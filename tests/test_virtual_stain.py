@@ -32,6 +32,7 @@ def batches(settings: Augment, stained: int = 12) -> Batches:
         pl.DataFrame({"cell_id": [f"c{index}" for index in range(16)]}),
         np.arange(16) % 2 == 0,
         {"bright_field": list(images), "dapi": [*dapi, *[None] * (16 - stained)]},
+        [f"c{index}" for index in range(16)],
     )
     preparation = Preparation.fit(Preprocess(size=24), {"bright_field": images, "dapi": dapi}, BF)
     samples = with_copies([Sample(index, BF) for index in range(12)], settings)

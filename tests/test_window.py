@@ -21,7 +21,7 @@ def cells(crops: Sequence[np.ndarray], sizes: Sequence[float | None] = ()) -> La
     table = pl.DataFrame({"cell_id": [f"c{index}" for index in range(len(crops))]})
     if sizes:
         table = table.with_columns(pixel_size_um=pl.Series(sizes))
-    return LabelledCells(table, np.zeros(len(crops), bool), {"bright_field": list(crops)})
+    return LabelledCells(table, np.zeros(len(crops), bool), {"bright_field": list(crops)}, table["cell_id"].to_list())
 
 
 def drawn(rng: np.random.Generator, side: int, radius: float, *, dark: bool = False) -> np.ndarray:

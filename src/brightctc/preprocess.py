@@ -9,7 +9,7 @@ Three stages, in this order:
    depends on the crop, so a drawn change of brightness or contrast reaches the network undiminished.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -66,16 +66,19 @@ class Preparation(BaseModel):
         crops: Mapping[Channel, Iterable[np.ndarray]],
         channels: tuple[Channel, ...],
         window: Window | None = None,
+        pixel_sizes: Mapping[Channel, Sequence[float | None]] | None = None,
     ) -> "Preparation":
         """Learn the constants from training crops.
 
         crops: per channel, 2-D arrays (uint8, uint16 or float32) of the training part alone.
         channels: the network's input channels, in order; a channel of `crops` that is not among them (DAPI
         images as extra samples) gets its scale all the same. window: with fit: cell; None: the whole crop.
+        pixel_sizes: per channel the µm per pixel of each crop, None where unknown; not given: of none.
         """
         scales: dict[Channel, ChannelScale] = {}
         for channel, images in crops.items():
             held = list(images)
+            sizes = [None] * len(held) if pixel_sizes is None else pixel_sizes[channel]
             white = _white(held, channel, settings.intensity)
             rough = cls(
                 settings=settings,
@@ -84,8 +87,8 @@ class Preparation(BaseModel):
                 window=window,
             )
             sums = np.zeros(3)
-            for image in held:
-                unit = rough.unit_image(image, channel).astype(np.float64)
+            for image, um in zip(held, sizes, strict=True):
+                unit = rough.unit_image(image, channel, um).astype(np.float64)
                 sums += unit.size, unit.sum(), np.square(unit).sum()
             n, mean = sums[0], sums[1] / sums[0]
             sd = float(np.sqrt(max(sums[2] / n - mean**2, 0.0)))

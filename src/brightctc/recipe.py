@@ -227,6 +227,14 @@ class Recipe(Section):
     dapi: Dapi = DapiNone()
     train: Train = Train()
 
+    @model_validator(mode="after")
+    def _mixed_cells_are_of_one_class_or_two(self) -> Self:
+        if self.train.mixup and isinstance(self.dapi, DapiVirtualStain | DapiDistil | DapiPseudoLabels):
+            raise ValueError(
+                f"train.mixup mixes two cells, and dapi.way={self.dapi.way} tells something of each: use one of them"
+            )
+        return self
+
     @property
     def hash(self) -> str:
         """SHA-256 (16 hex digits) of the recipe's settings, whatever the order or comments of its file."""

@@ -31,6 +31,7 @@ class ShiftLimits(Frozen):
     means, sds: of the log distance of validation cells that are nearer to the negative, the positive class. centre: of
     the validation samples' numbers, which are `samples`. between, within: sd of samples, and of the cells of a sample.
     freedom: degrees of it that `between` rests on. quantile: of Student's t with these, that scoring needs no scipy.
+    cells: that each validation sample counts for, the harmonic mean of how many it has.
     """
 
     means: tuple[float, float]
@@ -41,6 +42,7 @@ class ShiftLimits(Frozen):
     samples: int = Field(ge=1)
     freedom: int = Field(ge=1)
     quantile: float = Field(gt=0)
+    cells: float = Field(gt=0)
 
     @classmethod
     def of(
@@ -71,6 +73,7 @@ class ShiftLimits(Frozen):
             samples=1,
             freedom=1,
             quantile=1,
+            cells=1,
         )
         parts = [
             _by_sample(scale.numbers(*likeness.nearest(embedding)), samples) for embedding, samples in (judged, learned)
@@ -88,6 +91,7 @@ class ShiftLimits(Frozen):
                 "samples": len(parts[0]),
                 "freedom": freedom,
                 "quantile": float(scipy.stats.t.ppf(1 - CHANCE, freedom)),
+                "cells": len(parts[0]) / sum(1 / len(cells) for cells in parts[0]),
             }
         )
 
@@ -97,7 +101,8 @@ class ShiftLimits(Frozen):
 
     def limit(self, cells: int) -> float:
         """What a sample of so many cells stays below, but for one in forty."""
-        variance = self.between**2 * (1 + 1 / self.samples) + self.within**2 / cells
+        own, of_centre = self.within**2 / cells, self.within**2 / (self.cells * self.samples)
+        variance = self.between**2 * (1 + 1 / self.samples) + own + of_centre
         return self.centre + self.quantile * math.sqrt(variance)
 
 

@@ -24,7 +24,9 @@ def command(
         str | None, typer.Option(metavar="COLUMN", help="What stays whole: donor_id, else sample_id, else the cell.")
     ] = None,
     validation: Annotated[float, typer.Option(metavar="SHARE", help="Share of what is not test.")] = 0.2,
-    pool: Annotated[str | None, typer.Option(metavar="SQL", help="Cells to set aside.")] = None,
+    pool: Annotated[
+        str | None, typer.Option(metavar="SQL", help="Cells to set aside: nothing learns from them.")
+    ] = None,
     seal: Annotated[float, typer.Option(metavar="SHARE", help="Share of the test part to keep sealed.")] = 0.0,
     train_cells: Annotated[
         int | None, typer.Option(metavar="N", help="Labelled cells of train and validation together; others to pool.")

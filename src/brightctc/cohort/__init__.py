@@ -1,5 +1,6 @@
 """Cohorts: folders with `cells.csv`, made from an instrument's export, or packed; the one reader of image files."""
 
+from brightctc.cohort.aside import set_aside
 from brightctc.cohort.decoded import Decoded, write_decoded
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import (
@@ -17,7 +18,7 @@ from brightctc.cohort.folder import (
     write_cohort,
     write_split,
 )
-from brightctc.cohort.identity import fingerprint
+from brightctc.cohort.identity import fingerprint, fingerprint_of
 from brightctc.cohort.images import (
     IMAGE_SUFFIXES,
     MAX_SIDE,
@@ -63,6 +64,7 @@ __all__ = [
     "decode",
     "find_images",
     "fingerprint",
+    "fingerprint_of",
     "holds_made_cells",
     "image_bytes",
     "import_export",
@@ -75,6 +77,7 @@ __all__ = [
     "read_or_fault",
     "read_table",
     "select",
+    "set_aside",
     "share",
     "split",
     "write_cohort",

@@ -48,12 +48,14 @@ class SplitFile(BaseModel):
     """`splits.json`, beside `splits.csv`: how the parts were made.
 
     by: the column whose values stay together (`donor_id`, `sample_id` or `cell_id`).
+    set_aside: SQL condition, over the cells with their `part`: those of the pool that nothing may learn from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     format_version: Literal[1] = FORMAT_VERSION
     by: str
     settings: dict[str, Any]
+    set_aside: str | None = None
     warnings: tuple[str, ...] = ()
 
 

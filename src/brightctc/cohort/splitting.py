@@ -84,8 +84,9 @@ def split(
         of 0.3.
     by: the column that stays whole: donors by default; samples, then cells, where the column is absent or has one
         value, with a warning.
-    validation: share of what is not test. pool: SQL condition; these cells are set aside. seal: share of the test
-        part that is sealed instead.
+    validation: share of what is not test. pool: SQL condition; these cells are set aside: nothing learns from them, not
+        even without their labels, as it may from others in the pool. seal: share of the test part that is sealed
+        instead.
     train_cells, train_positives: train and validation together hold exactly so many labelled cells, and so many
         positives among them (default: their share); the others go to the pool. draw: another choice of these, and of
         the validation part, with the same test and sealed parts.
@@ -105,7 +106,7 @@ def split(
             )
         resolved = _divide(division, wishes)
         result = _result(held, division, {**asdict(wishes), **resolved})
-        about = SplitFile(by=result.by, settings=dict(result.settings), warnings=result.warnings)
+        about = SplitFile(by=result.by, settings=dict(result.settings), set_aside=wishes.pool, warnings=result.warnings)
         write_split(held.root, held.cells.select("cell_id", part=pl.Series(division.part)), about)
     return result
 

@@ -61,6 +61,8 @@ def drift(scores: Sequence[Path], out: Path, *, overwrite: bool = False) -> Drif
     if out.suffix != ".csv":
         raise UserError(f"the table is written as .csv, not as {out.suffix or 'a file without an ending'}", out,
                         f"write e.g. {out.with_suffix('.csv').name}")  # fmt: skip
+    if meta_path(out).is_file():
+        raise UserError("these are scores, which a chart would replace", out, "name the chart's own table last")
     for path in (out, picture):
         files.refuse_existing(path, overwrite)
     given = [(Path(path), _meta(Path(path))) for path in scores]

@@ -51,6 +51,7 @@ def combine(
     learned, judging = _labelled(read, "train"), _labelled(read, "validation")
     for member in members:
         _refuse_other_split(member, learned, judging, read)
+        _refuse_other_cells(member, read)
     first, recipe = members[0], Recipe.model_validate(members[0].about.recipe)
     judges = read_part(read, "validation", first.about.channels, workers=workers or 1, progress=progress)
     averaged = _averaged(members)
@@ -79,7 +80,7 @@ def _parts(
 ) -> BundleParts:
     first = members[0]
     samples = first.about.validation.samples
-    validation = ValidationCells.of(logit, judges.positive, judges.donors, samples=samples)
+    validation = ValidationCells.of(logit, judges.positive, judges.owners, samples=samples)
     calibration = calibration_of(judges, logit, recipe)
     seeds = ", ".join(str(member.about.provenance.seed) for member in members)
     told = f"the networks of {len(members)} seeds ({seeds}) are averaged"
@@ -136,6 +137,7 @@ def _refuse_different(members: Sequence[Bundle]) -> None:
         "recipe": lambda bundle: bundle.about.recipe_hash,
         "classes": lambda bundle: bundle.classes,
         "channels": lambda bundle: bundle.about.channels,
+        "window of the crop": lambda bundle: bundle.preparation.window,
     }
     for other in members[1:]:
         for name, of in facts.items():
@@ -162,3 +164,20 @@ def _refuse_other_split(member: Bundle, learned: pl.Series, judging: pl.Series, 
                 member.folder,
                 "give the cohort and the split that it was trained on",
             )
+
+
+def _refuse_other_cells(member: Bundle, cohort: Cohort) -> None:
+    """What the new bundle is to know of what it has met is written from the cohort: all of it must be there."""
+    same = "give the cohort that it was trained on, as it was then"
+    if member.classes != cohort.classes:
+        raise UserError(f"not the classes of {cohort.root.name}", member.folder, same)
+    met = sum(len(cells) for cells in member.seen.cells.values())
+    there = int(member.seen.has_cells(cohort.cells["cell_id"]).sum())
+    if there < met:
+        raise UserError(
+            f"{met - there} of {met} cells that it has met are not in {cohort.root.name}", member.folder, same
+        )
+    rows = cohort.part("train").filter(pl.col("label").is_not_null())
+    others = sum(not member.seen.was_taught(*pair) for pair in zip(rows["cell_id"], rows["label"], strict=True))
+    if others:
+        raise UserError(f"{others} of {rows.height} training cells had another label then", member.folder, same)

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from brightctc.cohort import Cohort, ImageFault, read_images
+from brightctc.cohort import Cohort, ImageFault, read_images, set_aside
+from brightctc.cohort.groups import group_cells
 from brightctc.errors import UserError, typed
 from brightctc.preprocess import Channel
 
@@ -24,31 +26,45 @@ class LabelledCells:
     rows:     their rows of the cohort, in the cohort's order.
     positive: bool (n,).
     crops:    per channel a list of n 2-D arrays (uint8, uint16 or float32), None where a cell has no such image.
+    groups:   per cell what the split keeps whole, as `groups_of`.
     """
 
     rows: pl.DataFrame
     positive: np.ndarray
     crops: dict[Channel, list[np.ndarray | None]]
+    groups: list[str]
 
     @cached_property
     def pixel_sizes(self) -> list[float | None]:
         """µm per pixel of each cell, None where unknown."""
-        if "pixel_size_um" not in self.rows.columns:
-            return [None] * self.rows.height
-        return self.rows["pixel_size_um"].to_list()
+        return self._first_of("pixel_size_um")
+
+    @property
+    def sizes(self) -> dict[Channel, list[float | None]]:
+        """Per channel µm per pixel of the images that are there, in their order."""
+        return {
+            channel: [um for crop, um in zip(crops, self.pixel_sizes, strict=True) if crop is not None]
+            for channel, crops in self.crops.items()
+        }
 
     @property
     def donors(self) -> list[str | None]:
-        """Per cell its donor, its sample where the donor is unknown, else None."""
-        columns = [name for name in ("donor_id", "sample_id") if name in self.rows.columns]
-        if not columns:
-            return [None] * self.rows.height
-        return self.rows.select(pl.coalesce(columns))[columns[0]].to_list()
+        """Per cell its donor, None where unknown."""
+        return self._first_of("donor_id")
 
     @property
-    def groups(self) -> list[str]:
-        """Per cell what may not be divided: its donor, else its sample, else the cell itself."""
-        return [owner or cell for owner, cell in zip(self.donors, self.rows["cell_id"], strict=True)]
+    def owners(self) -> list[str | None]:
+        """Per cell its donor, its sample where the donor is unknown, else None."""
+        return self._first_of("donor_id", "sample_id")
+
+    @property
+    def samples(self) -> list[str | None]:
+        """Per cell its sample, its donor where the sample is unknown, else None."""
+        return self._first_of("sample_id", "donor_id")
+
+    def _first_of(self, *columns: str) -> list[Any]:
+        known = [name for name in columns if name in self.rows.columns]
+        return self.rows.select(pl.coalesce(known)).to_series().to_list() if known else [None] * self.rows.height
 
     def some(self, chosen: np.ndarray) -> "LabelledCells":
         """Those of a bool (n,) mask."""
@@ -56,7 +72,8 @@ class LabelledCells:
             channel: [crop for crop, kept in zip(images, chosen, strict=True) if kept]
             for channel, images in self.crops.items()
         }
-        return LabelledCells(self.rows.filter(chosen), self.positive[chosen], crops)
+        groups = [group for group, kept in zip(self.groups, chosen, strict=True) if kept]
+        return LabelledCells(self.rows.filter(chosen), self.positive[chosen], crops, groups)
 
     def and_then(self, others: "LabelledCells") -> "LabelledCells":
         """These and, after them, others that were read in the same channels."""
@@ -64,7 +81,8 @@ class LabelledCells:
             channel: images + others.crops[channel] for channel, images in self.crops.items()
         }
         rows = pl.concat([self.rows, others.rows], how="diagonal_relaxed")
-        return LabelledCells(rows, np.concatenate([self.positive, others.positive]), crops)
+        positive = np.concatenate([self.positive, others.positive])
+        return LabelledCells(rows, positive, crops, self.groups + others.groups)
 
     def has(self, channel: Channel) -> np.ndarray:
         """Bool (n,): which cells have an image of this channel."""
@@ -93,14 +111,27 @@ def read_part(
     Raises UserError where the part has no labelled cell, or names every image that can't be read: training
     on what happens to be readable would be a different cohort than the one that was split.
     """
-    rows = cohort.part(part)
-    rows = rows.filter(pl.col("label").is_in([cohort.classes.positive, cohort.classes.negative]))
+    known = pl.col("label").is_in([cohort.classes.positive, cohort.classes.negative]).fill_null(value=False)
+    rows = _sized(cohort, cohort.part(part).filter(known))
     if rows.is_empty():
         raise UserError(f"the part {part!r} has no labelled cells", cohort.root, "label some, or split again")
     crops: dict[Channel, list[np.ndarray | None]] = {}
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, part, progress)
-    return LabelledCells(rows, cohort.positive(rows).to_numpy(), crops)
+    groups = groups_of(cohort).filter(cohort.cells.select((pl.col("part") == part) & known).to_series()).to_list()
+    return LabelledCells(rows, cohort.positive(rows).to_numpy(), crops, groups)
+
+
+def groups_of(cohort: Cohort) -> pl.Series:
+    """Per cell of a divided cohort what its split keeps whole, by one name: as folds and teachers must, too.
+
+    The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at these.
+    """
+    assert cohort.split is not None, "a part was asked for, so the cohort is divided"
+    of, by = group_cells(cohort.cells, cohort.split.by).of, cohort.split.by
+    looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(by, ("donor_id", "sample_id"))
+    names = pl.coalesce([name for name in (*looked_at, "cell_id") if name in cohort.cells.columns])
+    return cohort.cells.select(name=names, of=pl.Series(of)).select(pl.col("name").first().over("of")).to_series()
 
 
 def read_unlabelled(
@@ -112,28 +143,43 @@ def read_unlabelled(
     workers: int,
     progress: Progress | None = None,
 ) -> LabelledCells:
-    """Decode the cells that may teach without a label: unlabelled ones of the train part, and the pool.
+    """Decode the cells that may teach without a label: those of `teaching` that have these images.
 
-    Cells of donors that judge are left out: also of a donor who is in the pool and in validation, test or sealed.
     Labels that pool cells have are not used: `positive` is False throughout. Of more than `at_most` cells some are
     drawn. Raises UserError as `read_part`.
     """
-    part = cohort.cells["part"]
-    known = [cohort.classes.positive, cohort.classes.negative]
-    named = "label" in cohort.cells.columns
-    without = ~pl.col("label").is_in(known).fill_null(value=False) if named else pl.lit(value=True)
-    rows = cohort.cells.filter((pl.col("part") == "pool") | ((pl.col("part") == "train") & without))
-    if "donor_id" in rows.columns:
-        judging = cohort.cells["donor_id"].filter(part.is_in(JUDGING)).drop_nulls().unique()
-        rows = rows.filter(~pl.col("donor_id").is_in(judging.implode()).fill_null(value=False))
-    imaged = [pl.col(channel).is_not_null() if channel in rows.columns else pl.lit(value=False) for channel in channels]
-    rows = rows.filter(pl.all_horizontal(imaged))
-    if rows.height > at_most:
-        rows = rows[np.sort(np.random.default_rng([seed, _UNLABELLED]).permutation(rows.height)[:at_most])]
+    cells = cohort.cells
+    imaged = [
+        pl.col(channel).is_not_null() if channel in cells.columns else pl.lit(value=False) for channel in channels
+    ]
+    chosen = np.flatnonzero(teaching(cohort) & cells.select(pl.all_horizontal(imaged)).to_series().to_numpy())
+    if len(chosen) > at_most:
+        chosen = chosen[np.sort(np.random.default_rng([seed, _UNLABELLED]).permutation(len(chosen))[:at_most])]
+    rows = _sized(cohort, cells[chosen])
     crops: dict[Channel, list[np.ndarray | None]] = {}
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, "unlabelled", progress)
-    return LabelledCells(rows, np.zeros(rows.height, bool), crops)
+    return LabelledCells(rows, np.zeros(rows.height, bool), crops, groups_of(cohort)[chosen].to_list())
+
+
+def teaching(cohort: Cohort) -> np.ndarray:
+    """Which cells of a divided cohort may teach without a label: bool (n,).
+
+    Unlabelled ones of the train part, and the pool but for what was set aside; none of a donor, or what else the split
+    keeps whole, who judges, be it with other cells.
+    """
+    cells, groups = cohort.cells, groups_of(cohort)
+    known = [cohort.classes.positive, cohort.classes.negative]
+    unnamed = ~pl.col("label").is_in(known).fill_null(value=False) if "label" in cells.columns else pl.lit(value=True)
+    of_train = cells.select((pl.col("part") == "train") & unnamed).to_series()
+    of_pool = (cells["part"] == "pool") & ~set_aside(cohort)
+    judging = groups.is_in(groups.filter(cells["part"].is_in(JUDGING)).unique().implode())
+    return ((of_train | of_pool) & ~judging).to_numpy()
+
+
+def _sized(cohort: Cohort, rows: pl.DataFrame) -> pl.DataFrame:
+    """With the µm per pixel that scoring takes: a cell's own, else the cohort's."""
+    return rows.with_columns(pixel_size_um=pl.Series(cohort.pixel_sizes(rows), dtype=pl.Float64))
 
 
 def _decoded(

@@ -113,7 +113,7 @@ def step_loss(learner: Learner, batch: Batch, settings: Train, weights: Tensor) 
         loss = loss + further
     if settings.consistency:
         turns = int(torch.randint(1, 8, ()))
-        turned = torch.rot90(batch.inputs, turns % 4, (-2, -1))
+        turned = torch.rot90(mixed.inputs, turns % 4, (-2, -1))
         other = learner.network(turned.flip(-1) if turns > 3 else turned)
         loss = loss + settings.consistency * (_logit(outputs) - _logit(other)).square().mean()
     return loss

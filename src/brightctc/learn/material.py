@@ -43,7 +43,10 @@ class Material:
         """The originals with their copies, ready to be walked through. often: as `Way.before` returns it."""
         joining = self.unlabelled if self.way.JOINING else None
         cells = self.cells if joining is None else self.cells.and_then(joining)
-        further = [Sample(index, self.way.CHANNELS) for index in range(self.cells.rows.height, cells.rows.height)]
+        changed = min(1, recipe.augment.copies)  # copy 0 stays as it is where there are copies, and these have none
+        further = [
+            Sample(index, self.way.CHANNELS, copy=changed) for index in range(self.cells.rows.height, cells.rows.height)
+        ]
         return batches.Batches(
             cells,
             batches.with_copies(self.originals, recipe.augment),
@@ -76,7 +79,7 @@ class Material:
             channel: [crop for crop in crops if crop is not None] for channel, crops in cells.crops.items()
         }
         originals = way.samples(ways.TrainingCells(cells.has("dapi"), cells.positive, cells.groups, seed))
-        preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS, window)
+        preparation = Preparation.fit(recipe.preprocess, images, way.CHANNELS, window, cells.sizes)
         validation = loop.Validation(batches.network_inputs(judges, preparation), judges.positive)
         return cls(way, cells, judges, unlabelled, originals, preparation, validation)
 
@@ -93,31 +96,36 @@ class Material:
         ]
 
     def _unlabelled_but_of(self, judges: LabelledCells) -> LabelledCells | None:
-        """Cells without a label, of no donor who judges."""
+        """Cells without a label, of no group that judges."""
         if self.unlabelled is None:
             return None
-        judging = {donor for donor in judges.donors if donor is not None}
-        return self.unlabelled.some(np.array([donor not in judging for donor in self.unlabelled.donors], dtype=bool))
+        judging = set(judges.groups)
+        return self.unlabelled.some(np.array([group not in judging for group in self.unlabelled.groups], dtype=bool))
 
 
 def refuse_seen_weights(cohort: Cohort, recipe: Recipe) -> None:
     """First weights of a bundle must not have met cells or donors that judge: they would be told the answers.
 
-    Raises UserError where the weights' file lies in a bundle that has seen cells or donors of validation, test or
-    sealed. A file that was taken out of its bundle can't be asked; the new bundle then says so.
+    With folds or teachers, training cells judge, too. Raises UserError where the weights' file lies in a bundle that
+    has seen cells or donors of validation, test or sealed, or then of train. A file that was taken out of its bundle
+    can't be asked; the new bundle then says so.
     """
     known = Path(recipe.backbone.weights).parent / SEEN
     if recipe.backbone.weights in ("packaged", "imagenet", "none") or not known.is_file():
         return
     seen = Seen.read(known)
-    judges = cohort.cells.filter(pl.col("part").is_in(JUDGING))
+    crossed = recipe.train.folds > 1 or ways.way(recipe.dapi).CROSSED
+    parts = ("train", *JUDGING) if crossed else JUDGING
+    judges = cohort.cells.filter(pl.col("part").is_in(parts))
     cells = int(seen.has_cells(judges["cell_id"]).sum())
     donors = judges["donor_id"].drop_nulls().unique() if "donor_id" in judges.columns else pl.Series(dtype=pl.String)
     met = int(seen.has_donors(donors).sum())
     if cells or met:
         raise UserError(
-            f"these first weights have met {plural(cells, 'cell')} and {plural(met, 'donor')} of the validation, test "
-            "or sealed part: figures on them would flatter this training",
+            f"these first weights have met {plural(cells, 'cell')} and {plural(met, 'donor')} of the "
+            f"{', '.join(parts[:-1])} or {parts[-1]} part: "
+            + ("folds and teachers would know" if crossed else "figures on them would flatter")
+            + (" the answers that they are to find" if crossed else " this training"),
             f"backbone.weights={recipe.backbone.weights}",
             "start from packaged weights, or from a bundle of other donors",
         )

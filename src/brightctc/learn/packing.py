@@ -31,6 +31,7 @@ from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
+from brightctc.learn.ways.mix import LARGEST_DIFFERENCE
 from brightctc.metrics import fitted_calibration
 from brightctc.recipe import DapiDistil, Recipe
 
@@ -89,9 +90,10 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
     cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
     unlabelled = [each.unlabelled for each in materials if each.unlabelled is not None]
     met = functools.reduce(LabelledCells.and_then, unlabelled, cells)
-    donors, samples = judged.cells.donors, _samples(judged.cells)
+    samples = _samples(judged.cells)
     bright_field = [crop for crop in cells.crops["bright_field"] if crop is not None]
-    validation = ValidationCells.of(judged.logit, judged.cells.positive, donors, samples=samples, folds=len(materials))
+    owners = judged.cells.owners
+    validation = ValidationCells.of(judged.logit, judged.cells.positive, owners, samples=samples, folds=len(materials))
     calibration = calibration_of(judged.cells, judged.logit, recipe)
     return BundleParts(
         name=f"{cohort.about.name} {recipe.backbone.name} {seed}",
@@ -106,7 +108,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
             train_cells=met.rows["cell_id"].unique(maintain_order=True),
             validation_cells=judged.cells.rows["cell_id"],
             train_donors=met.donors,
-            validation_donors=donors,
+            validation_donors=judged.cells.donors,
             taught=zip(cells.rows["cell_id"], cells.rows["label"], strict=True),
             seed=seed,
         ),
@@ -128,15 +130,10 @@ def _likeness(session: Session, judges: np.ndarray, material: Material, folds: i
 
 def _shift(likeness: Likeness, judges: np.ndarray, learned: np.ndarray, material: Material) -> ShiftLimits | None:
     """Limits of a sample; None where cells are of no known sample or donor."""
-    of_judges, of_learned = _samples_of(material.judges), _samples_of(material.cells)
+    of_judges, of_learned = material.judges.samples, material.cells.samples
     if None in of_judges or None in of_learned:
         return None
     return ShiftLimits.of(likeness, (judges, of_judges), (learned, of_learned))
-
-
-def _samples_of(cells: LabelledCells) -> list[str | None]:
-    """Per cell its sample, else its donor, else None."""
-    return cells.rows["sample_id"].to_list() if "sample_id" in cells.rows.columns else cells.donors
 
 
 def calibration_of(judges: LabelledCells, logit: np.ndarray, recipe: Recipe) -> Calibration | None:
@@ -206,10 +203,19 @@ def _taught(cells: LabelledCells, recipe: Recipe, met: int) -> tuple[str, ...]:
 
 
 def _hardly_stained(cells: LabelledCells, recipe: Recipe) -> tuple[str, ...]:
-    stained, learned = int(cells.has("dapi").sum()), cells.rows.height
-    if not isinstance(recipe.dapi, DapiDistil) or stained >= _STAINED * learned:
+    if not isinstance(recipe.dapi, DapiDistil):
         return ()
-    return (f"{learned - stained} of {learned} labelled training cells have no DAPI: no teacher learned from them",)
+    has, learned, found = cells.has("dapi"), cells.rows.height, []
+    if has.sum() < _STAINED * learned:
+        missing = int(np.count_nonzero(~has))
+        found.append(f"{missing} of {learned} labelled training cells have no DAPI: no teacher learned from them")
+    of_positives, of_negatives = (float(has[cells.positive == kind].mean()) for kind in (True, False))
+    if abs(of_positives - of_negatives) > LARGEST_DIFFERENCE:
+        found.append(
+            f"{of_positives:.0%} of positive and {of_negatives:.0%} of negative training cells have DAPI: teachers "
+            "learned another share of positives than there is"
+        )
+    return tuple(found)
 
 
 def _counts(cells: LabelledCells) -> PartCounts:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-PARTS = ("brightctc", "torch", "timm", "openvino", "numpy", "pillow", "tifffile")
+PARTS = ("brightctc", "torch", "timm", "openvino", "numpy", "pillow", "tifffile", "scikit-learn")
 
 
 def versions() -> dict[str, str]:

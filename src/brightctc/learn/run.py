@@ -14,14 +14,14 @@ from torch import nn
 
 from brightctc import files
 from brightctc.bundle import WITHDRAWN, Bundle
-from brightctc.cohort import Cohort, fingerprint
+from brightctc.cohort import Cohort, fingerprint, fingerprint_of
 from brightctc.errors import UserError
 from brightctc.learn import backbones, loop, ways
-from brightctc.learn.crops import Progress
+from brightctc.learn.crops import Progress, teaching
 from brightctc.learn.lessons import Learner
 from brightctc.learn.material import Material, gather, refuse_seen_weights
 from brightctc.learn.packing import pack
-from brightctc.learn.provenance import device, environment
+from brightctc.learn.provenance import device, environment, versions
 from brightctc.recipe import Recipe, read_recipe
 
 FORMAT_VERSION = 1
@@ -101,6 +101,9 @@ class _Plan:
             "seed": self.seed,
             "threads": self.threads,
             "cells": fingerprint(self.cohort),
+            "unlabelled": fingerprint_of(self.cohort.cells.filter(teaching(self.cohort)))
+            if ways.way(self.recipe.dapi).unlabelled
+            else None,
         }
 
 
@@ -167,7 +170,9 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
     """Write what is known before the first step; on resuming, hold it against what was written then."""
     started = run / "environment.json"
     if started.is_file():
-        _refuse_other(files.read_json(started, format_version=FORMAT_VERSION)["run"], identity, run)
+        known = files.read_json(started, format_version=FORMAT_VERSION)
+        _refuse_other(known["run"], identity, run)
+        _refuse_other_machine(known, run)
         return
     files.write_text(run / "recipe.yaml", plan.recipe.to_yaml())
     facts = {
@@ -181,13 +186,32 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
 
 
 def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -> None:
-    words = {"recipe": "recipe", "seed": "seed", "threads": "thread count", "cells": "cohort or its split"}
+    words = {
+        "recipe": "recipe",
+        "seed": "seed",
+        "threads": "thread count",
+        "cells": "cohort or its split",
+        "unlabelled": "choice of cells without a label",
+    }
     changed = [words[key] for key in identity if former.get(key) != identity[key]]
     if changed:
         raise UserError(
             f"this run was started with another {' and another '.join(changed)}",
             run,
             "resume with what it was started with, or train into another folder",
+        )
+
+
+def _refuse_other_machine(known: dict[str, Any], run: Path) -> None:
+    """Half a training here and half there would be neither's."""
+    changed = [f"{name} {old}" for name, old in known["versions"].items() if versions().get(name) != old]
+    if known["device"] != str(device()):
+        changed.append(f"the device {known['device']}")
+    if changed:
+        raise UserError(
+            f"this run was started with {', '.join(changed)}: gone on with others, it would end with other bytes",
+            run,
+            "resume it there, or start anew with --overwrite",
         )
 
 

@@ -56,6 +56,8 @@ class Told(Lesson):
 class Taught(Way):
     """One bright-field image a cell, and teachers; a way of this kind says what these are."""
 
+    CROSSED = True
+
     def samples(self, cells: TrainingCells) -> Sequence[Sample]:
         """One image a cell; raises UserError where no teacher could learn."""
         able = self._able(cells.has_dapi)
@@ -99,7 +101,7 @@ class Taught(Way):
         lesson.wanted = torch.from_numpy((wanted / temperature).astype(np.float32)).to(course.device)
         if self.settings.draw == "in_turn" or not len(others):
             return None
-        return _often(others / temperature, float(learned.positive.mean()))
+        return _often(others / temperature, float(cells.positive.mean()))
 
     @abstractmethod
     def said(self, course: Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]) -> np.ndarray:

@@ -16,6 +16,7 @@ from brightctc.predict.work import DTYPE, OWN, PIXEL_SIZE, UNLIKE
 TOP = 10
 """Cells in a summary."""
 UNREADABLE = "unreadable"
+_SAMPLES, _SAMPLE = ("sample_id", "donor_id"), "__sample"  # what a bundle's limits of samples were learned of, too
 _OF_TOP = ("rank", "cell_id", "sample_id", "score", "call", "flags")
 
 
@@ -58,10 +59,11 @@ class Tally:
         self._seen += int(np.count_nonzero(self._bundle.seen.has_cells(scores["cell_id"])))
         if "donor_id" in scores.columns:
             self._donors.update(donor for donor in scores["donor_id"].unique() if self._bundle.seen.has_donor(donor))
-        self._measure(piece.filter(pl.col(DTYPE).is_not_null()))
+        owner = scores.select(pl.coalesce([name for name in _SAMPLES if name in scores.columns])).to_series()
+        self._measure(piece.with_columns(owner.alias(_SAMPLE)).filter(pl.col(DTYPE).is_not_null()))
 
     def _measure(self, piece: pl.DataFrame) -> None:
-        for (sample,), rows in piece.group_by("sample_id", maintain_order=True):
+        for (sample,), rows in piece.group_by(_SAMPLE, maintain_order=True):
             self._shifts.add(sample, rows[UNLIKE].to_numpy())
             columns = {name: rows[OWN + name].to_numpy() for name in GATHERED}
             self._measures[sample].extend(columns, rows[DTYPE].to_list(), rows[PIXEL_SIZE].to_list())

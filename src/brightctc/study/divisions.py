@@ -1,7 +1,7 @@
 """Splits that a study makes for itself: a value left out, lines apart from patients, draws of training cells.
 
 Each is written as a cohort folder inside the study: the same cells, by their images' paths, in other parts. Donors stay
-whole in all of them.
+whole in all of them; nothing learns from the pool of a value left out, or of lines apart from patients.
 """
 
 import os
@@ -14,6 +14,7 @@ import polars as pl
 
 from brightctc import files
 from brightctc.cohort import Cohort, SplitFile, split, write_cohort, write_split
+from brightctc.cohort.aside import POOL as ALL_OF_POOL
 from brightctc.cohort.division import Division
 from brightctc.cohort.groups import group_cells
 from brightctc.errors import UserError, typed
@@ -110,7 +111,8 @@ def write_parts(cohort: Cohort, folder: Path, parts: Parts) -> None:
     with files.new_folder(folder) as beside:
         write_cohort(beside, _relocated(cohort, folder), cohort.about)
         named = cohort.cells.select("cell_id", part=pl.Series(parts.part.astype(str)))
-        write_split(beside, named, SplitFile(by=parts.by, settings=parts.settings, warnings=parts.warnings))
+        about = SplitFile(by=parts.by, settings=parts.settings, set_aside=ALL_OF_POOL, warnings=parts.warnings)
+        write_split(beside, named, about)
 
 
 def write_shares(cohort: Cohort, folder: Path, seed: int) -> None:

@@ -51,12 +51,14 @@ class Way(ABC):
 
     CHANNELS: input channels of the network, in training, validation and scoring. READS: channels of the training cells.
     STAIN: are batches to have each cell's DAPI beside them? JOINING: do cells without a label come in every batch?
+    CROSSED: is a training cell told something by what must not have met its donor?
     """
 
     CHANNELS: ClassVar[tuple[Channel, ...]] = ("bright_field",)
     READS: ClassVar[tuple[Channel, ...]] = ("bright_field", "dapi")
     STAIN: ClassVar[bool] = False
     JOINING: ClassVar[bool] = True
+    CROSSED: ClassVar[bool] = False
 
     def __init__(self, settings: Any):
         self.settings = settings

@@ -79,7 +79,8 @@ def _prepared(cells: LabelledCells, course: Course) -> Preparation:
     images: dict[Channel, list[np.ndarray]] = {
         channel: [cells.crop(row, channel) for row in range(cells.rows.height)] for channel in _CHANNELS
     }
-    return Preparation.fit(course.recipe.preprocess, images, _CHANNELS, course.material.preparation.window)
+    window = course.material.preparation.window
+    return Preparation.fit(course.recipe.preprocess, images, _CHANNELS, window, cells.sizes)
 
 
 @torch.inference_mode()

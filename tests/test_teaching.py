@@ -1,0 +1,156 @@
+"""Which cells may teach without a label, and what stays together: as the split says, in folds and teachers, too."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from brightctc import Bundle
+from brightctc.cohort import Cohort, split
+from brightctc.cohort.folder import SplitFile, write_split
+from brightctc.errors import UserError
+from brightctc.learn import train
+from brightctc.learn.crops import groups_of, teaching
+from brightctc.study.divisions import leave_out, lines_apart, write_parts
+from few_cells import TINY
+
+DISTIL = [*TINY, "dapi.way=distil", "dapi.teachers=2"]
+
+
+def edited(root: Path, *changes: pl.Expr, **named: pl.Expr) -> Cohort:
+    table = pl.read_csv(root / "cells.csv", infer_schema_length=None)
+    table.with_columns(*changes, **named).write_csv(root / "cells.csv")
+    return Cohort.read(root)
+
+
+def taught_by(root: Path) -> pl.DataFrame:
+    read = Cohort.read(root)
+    return read.cells.filter(pl.Series(teaching(read)))
+
+
+@pytest.fixture
+def cohort(drawn_cohort: Path, tmp_path: Path) -> Path:
+    shutil.copytree(drawn_cohort, tmp_path / "cohort")
+    return tmp_path / "cohort"
+
+
+def test_what_is_set_aside_does_not_teach_and_what_is_left_over_does(cohort: Path) -> None:
+    split(cohort, test_share=0.2, pool="donor_id IN ('D03', 'D04')", train_cells=40, seed=0)
+    pool = Cohort.read(cohort).part("pool")
+    aside = pool["donor_id"].is_in(["D03", "D04"])
+    assert aside.any()
+    assert not aside.all()
+    owners = taught_by(cohort)["donor_id"].unique().to_list()
+    assert owners
+    assert not {"D03", "D04"} & set(owners)
+
+
+def test_donors_that_nobody_has_labelled_teach(cohort: Path) -> None:
+    edited(cohort, label=pl.when(pl.col("donor_id") == "D05").then(None).otherwise("label"))
+    split(cohort, test_share=0.2, seed=0)
+    assert taught_by(cohort)["donor_id"].unique().to_list() == ["D05"]
+
+
+def test_nothing_learns_from_a_value_that_a_study_leaves_out(cohort: Path, tmp_path: Path) -> None:
+    number = pl.int_range(pl.len()).over("donor_id", "label")
+    line = pl.when(pl.col("label") == "CTC").then(pl.when(number % 2 == 0).then(pl.lit("A")).otherwise(pl.lit("B")))
+    origin = pl.when(pl.col("donor_id") > "D08").then(pl.lit("patient")).otherwise(pl.lit("cell_line"))
+    read = edited(cohort, line.alias("cell_line"), origin.alias("origin"))
+    for name, parts in (("out", leave_out(read, "cell_line", "A", 0)), ("apart", lines_apart(read, 0))):
+        write_parts(read, tmp_path / name, parts)
+        assert (Cohort.read(tmp_path / name).cells["part"] == "pool").any()
+        assert taught_by(tmp_path / name).is_empty()
+
+
+def test_without_donors_samples_that_judge_do_not_teach(cohort: Path) -> None:
+    table = pl.read_csv(cohort / "cells.csv", infer_schema_length=None)
+    table.drop("donor_id").write_csv(cohort / "cells.csv")
+    split(cohort, test_share=0.2, train_cells=40, seed=0)
+    read = Cohort.read(cohort)
+    assert read.split is not None
+    assert read.split.by == "sample_id"
+    judging = read.cells.filter(pl.col("part").is_in(["validation", "test"]))["sample_id"].unique()
+    left_over = read.part("pool")["sample_id"].is_in(judging.implode())
+    assert left_over.any(), "the case that this test is for"
+    found = taught_by(cohort)
+    assert not found.is_empty()
+    assert not found["sample_id"].is_in(judging.implode()).any()
+
+
+def test_of_one_donor_samples_are_what_stays_together(cohort: Path) -> None:
+    edited(cohort, pl.lit("D01").alias("donor_id"))
+    split(cohort, test_share=0.2, train_cells=40, seed=0)
+    assert not taught_by(cohort).is_empty()
+
+
+def test_cells_without_a_donor_stay_with_their_sample(cohort: Path) -> None:
+    number = pl.int_range(pl.len()).over("sample_id")
+    edited(cohort, donor_id=pl.when(number % 2 == 0).then("donor_id"))
+    split(cohort, test_share=0.2, seed=0)
+    read = Cohort.read(cohort)
+    found = read.cells.select("sample_id", group=groups_of(read)).unique()
+    assert found["sample_id"].is_unique().all(), "a sample in two groups would judge what it has taught"
+
+
+def test_groups_are_called_by_their_donor(cohort: Path) -> None:
+    split(cohort, test_share=0.2, seed=0)
+    read = Cohort.read(cohort)
+    assert groups_of(read).to_list() == read.cells["donor_id"].to_list()
+    write_split(cohort, read.cells.select("cell_id", "part"), SplitFile(by="cell_id", settings={}))
+    read = Cohort.read(cohort)
+    assert groups_of(read).to_list() == read.cells["cell_id"].to_list()
+
+
+def test_a_bundle_that_knows_no_donors_says_so(cohort: Path, tmp_path: Path) -> None:
+    table = pl.read_csv(cohort / "cells.csv", infer_schema_length=None)
+    table.drop("donor_id").write_csv(cohort / "cells.csv")
+    split(cohort, test_share=0.2, seed=0)
+    bundle = train(cohort, tmp_path / "run", settings=TINY, threads=1).bundle
+    assert not any(bundle.seen.donors.values()), "samples are no donors"
+    assert bundle.about.provenance.counts["train"].donors is None
+
+
+def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohort: Path, tmp_path: Path) -> None:
+    split(cohort, test_share=0.2, validation=0, seed=0)
+    read = Cohort.read(cohort)
+    held = read.cells["donor_id"].filter(read.cells["part"] == "train").unique().sort()[:2].implode()
+    part = pl.when(pl.col("donor_id").is_in(held)).then(pl.lit("validation")).otherwise("part")
+    write_split(cohort, read.cells.select("cell_id", part.alias("part")), SplitFile(by="donor_id", settings={}))
+    former = train(cohort, tmp_path / "former", settings=TINY, threads=1).bundle
+    weights = f"backbone.weights={former.folder / 'weights.safetensors'}"
+    turned = pl.when(pl.col("part") == "validation").then(pl.lit("pool")).otherwise("part")
+    own = Cohort.read(cohort).cells.filter(pl.col("part") == "test")["donor_id"].unique().sort()[0]
+    turned = pl.when(pl.col("donor_id") == own).then(pl.lit("validation")).otherwise(turned)
+    write_split(
+        cohort, Cohort.read(cohort).cells.select("cell_id", turned.alias("part")), SplitFile(by="donor_id", settings={})
+    )
+    train(cohort, tmp_path / "goes_on", settings=[*TINY, weights], threads=1)
+    for more in (DISTIL, [*TINY, "train.folds=2"]):
+        with pytest.raises(UserError, match="of the train, validation, test or sealed part"):
+            train(cohort, tmp_path / "refused", settings=[*more, weights], threads=1)
+
+
+def test_a_run_does_not_go_on_with_other_cells_without_a_label(cohort: Path, tmp_path: Path) -> None:
+    split(cohort, test_share=0.2, train_cells=60, seed=0)
+    train(cohort, tmp_path / "run", settings=DISTIL, threads=1)
+    train(cohort, tmp_path / "alone", settings=TINY, threads=1)
+    read = Cohort.read(cohort)
+    assert read.split is not None
+    about = read.split.model_copy(update={"set_aside": "part = 'pool'"})
+    write_split(cohort, read.cells.select("cell_id", "part"), about)
+    with pytest.raises(UserError, match="another choice of cells without a label"):
+        train(cohort, tmp_path / "run", settings=DISTIL, threads=1, resume=True)
+    train(cohort, tmp_path / "alone", settings=TINY, threads=1, resume=True)
+
+
+def test_half_a_training_is_not_gone_on_with_by_other_versions(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split(cohort, test_share=0.2, seed=0)
+    train(cohort, tmp_path / "run", settings=TINY, threads=1)
+    (tmp_path / "run/result.json").unlink()
+    known = Bundle.read(tmp_path / "run/bundle").about.provenance.versions
+    monkeypatch.setattr("brightctc.learn.run.versions", lambda: {**known, "torch": "99"})
+    with pytest.raises(UserError, match="was started with torch"):
+        train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
