@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from brightctc import files
 from brightctc.metrics import compare
 from few_cells_results import Result
-from few_cells_rows import REFERENCES, ROWS
+from few_cells_rows import REFERENCES, ROWS, settings_of
 from few_cells_tasks import TASKS, labels
 from jurkat_page import CITATION
 from machine import command, machine, versions
@@ -40,6 +40,7 @@ CTCs.**
   once, when all rows are there. What is missing has not been trained yet.
 - Rows with … are the default recipe with one thing changed, in about the time of 600 steps: where a step costs more, or
   teachers or first steps come on top, fewer of them. Gains over bright field alone are at that time, too.
+- Folds see whole crops, of made cells mostly background: one width would tell each network of the donors that judge it.
 - One orientation: the same networks, asked once a cell at an eighth of the cost, in place of the mean of a cell's eight
   orientations.
 """
@@ -78,7 +79,7 @@ def lines(key: str, part: str, results: list[Result], work: Path) -> list[Line]:
         if (
             (result.task, result.part) == (key, part)
             and result.row in ROWS
-            and result.settings == ROWS[result.row].hash
+            and result.settings == settings_of(key, result.row)
         ):
             own.setdefault(result.row, {})[result.draw] = result
     positive, groups = labels(key, part, work)

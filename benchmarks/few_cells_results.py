@@ -14,7 +14,8 @@ from brightctc.metrics import Scored
 
 @dataclass(frozen=True)
 class Result:
-    """part: test or sealed. settings: hash of the recipe, or of what stands in its place. seconds: of training.
+    """part: test or sealed. settings: hash of the recipe, or of what stands in its place, and of the task's cells.
+    seconds: of training.
 
     answers: each cell's rank among the part's different logits, uint16, and whether it was called, as base64 of zlib;
         in the cohort's order.

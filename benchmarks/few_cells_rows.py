@@ -70,7 +70,7 @@ TRAINED = {
     "pseudo_labels": _way("pseudo-labels, all cells", "dapi.way=pseudo_labels", steps=150),
     "warm_start": _way("warm start, all cells", "dapi.way=warm_start", "dapi.first_steps=100", steps=200),
     "consistency": _way("turned crops score alike", "train.consistency=0.1", steps=300),
-    "folds": _way("five folds averaged", "train.folds=5", steps=120),
+    "folds": _way("five folds averaged, whole crops", "train.folds=5", steps=120),
     "accurate": Row("`accurate`: distilled, all cells", "accurate"),
     "together": Row("`accurate`, turned crops score alike", "accurate", ("train.consistency=0.1",)),
 }
@@ -92,6 +92,11 @@ REFERENCES = ("plain", "bright_field")
 """Rows that every other one is held against."""
 
 
+def settings_of(task: str, name: str) -> str:
+    """Changes where a row would be trained or asked otherwise, by recipe or by cells."""
+    return hashlib.sha256(f"{TASKS[task].hash} {ROWS[name].hash}".encode()).hexdigest()[:16]
+
+
 def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Result]:
     """Train a row's model on a draw's cells, unless its bundle is there, and ask it for a part's cells.
 
@@ -102,7 +107,7 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Res
     row, cohort = TRAINED[name], Cohort.read(TASKS[task].cohort(draw, work))
     asked = cohort.part(part)
     positive = cohort.positive(asked).to_numpy()
-    folder = work / "runs" / f"{task}-{draw}-{name}-{row.hash}"
+    folder = work / "runs" / f"{cohort.root.name}-{name}-{row.hash}"
     seconds, logits, threshold = _logits(folder, row, draw, cohort, part, upright=len(rows_of(name)) > 1)
 
     def result(called_by: str, logit: np.ndarray) -> Result:
@@ -113,7 +118,7 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Res
             draw,
             called_by,
             part,
-            row.hash,
+            settings_of(task, name),
             len(logit),
             int(positive.sum()),
             round(found["average_precision"], 5),

@@ -68,7 +68,15 @@ def shifting(export: Export, doubting: Path, folder: Path, centre: float) -> Pat
     assert bundle.likeness is not None
     log = float(np.log(bundle.likeness.distance(embedded(export, doubting))).mean())
     limits = ShiftLimits(
-        means=(log, log), sds=(1.0, 1.0), centre=centre, between=0.1, within=1.0, samples=4, freedom=8, quantile=2.3
+        means=(log, log),
+        sds=(1.0, 1.0),
+        centre=centre,
+        between=0.1,
+        within=1.0,
+        samples=4,
+        freedom=8,
+        quantile=2.3,
+        cells=20,
     )
     about = bundle.about
     return tiny_bundle(folder, likeness=bundle.likeness, likeness_limit=about.likeness, shift=limits).folder
@@ -111,3 +119,16 @@ def test_what_it_knows_of_them_is_verified(doubting: Path) -> None:
     (doubting / LIKENESS).unlink()
     with pytest.raises(UserError, match="is missing"):
         Bundle.read(doubting)
+
+
+def test_where_no_samples_are_known_those_of_donors_are_judged(
+    export: Export, doubting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bundle learns its limits of donors where its cohort has no samples."""
+    monkeypatch.setattr(drifting, "FEWEST_CELLS", 1)
+    cohort = as_cohort(export, tmp_path / "cohort")
+    table = pl.read_csv(cohort / "cells.csv", infer_schema_length=None)
+    owners = pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("D1")).otherwise(pl.lit("D2"))
+    table.with_columns(sample_id=pl.lit(None, pl.String), donor_id=owners).write_csv(cohort / "cells.csv")
+    found = predict(shifting(export, doubting, tmp_path / "near", 0.0), cohort, tmp_path / "near.csv")
+    assert [shift.sample_id for shift in found.shifts] == ["D1", "D2"]
