@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from brightctc.bundle import RESEARCH_USE
-from brightctc.cohort import Classes
+from brightctc.bundle import RESEARCH_USE, Seen
+from brightctc.cohort import Classes, Cohort
 from brightctc.evaluate import evaluate
 from brightctc.metrics import FIGURES
 from brightctc.report import ReportResult, report
@@ -124,6 +124,23 @@ def test_without_a_pool_the_way_to_one_is_told(tmp_path: Path) -> None:
     root = patients_cohort(tmp_path, cells=140, parts=PARTS | {"D04": "train", "D05": "train"})
     page = report(made_run(tmp_path / "run", root), tmp_path / "r.html", resamples=20).page.read_text(encoding="utf-8")
     assert "brightctc split cohort --pool" in page
+
+
+def test_a_pool_that_has_taught_shows_no_gap(tmp_path: Path) -> None:
+    """A cell of it in the training, without its label, is enough."""
+    root = patients_cohort(tmp_path, cells=140)
+    read = Cohort.read(root)
+    train, judges = read.part("train"), read.part("validation")
+    seen = Seen.of(
+        train_cells=[*train["cell_id"], read.part("pool")["cell_id"][0]],
+        validation_cells=judges["cell_id"],
+        train_donors=train["donor_id"],
+        validation_donors=judges["donor_id"],
+    )
+    page = report(made_run(tmp_path / "run", root, seen=seen), tmp_path / "r.html", resamples=20).page
+    section = page.read_text(encoding="utf-8").partition('<section id="gap"')[2].partition("</section>")[0]
+    assert "1 of these" in section
+    assert "were in this bundle" in section
 
 
 def test_figures_at_another_ratio_are_those_of_more_negatives() -> None:

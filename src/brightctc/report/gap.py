@@ -62,10 +62,7 @@ def measure_gap(runs: Runs, test: Measured, drawn: Resampling, progress: Progres
         return Gap((), (f"No cells of lines were set aside to compare with: {error.what}. {_how(runs.cohort)}",))
     if _origins(runs.cohort, task.rows) != {"cell_line"} or _one_class(runs.cohort, task.rows):
         return Gap((), (f"The pool does not hold cells of lines and negatives alone. {_how(runs.cohort)}",))
-    try:
-        seeds, figures, _ = on_part(runs, task, drawn, progress)
-    except UserError as error:  # such as a pool that has taught without its labels
-        return Gap((), (f"The cells of lines in the pool can't be measured: {error.what}. {_how(runs.cohort)}",))
+    seeds, figures, _ = on_part(runs, task, drawn, progress)
     ratio = test.first.counts.negatives / test.first.counts.positives
     lines = _side("cell lines", seeds, figures.figures, ratio)
     patients = _side("patients", test.seeds, test.figures.figures, ratio)
