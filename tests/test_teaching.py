@@ -7,12 +7,14 @@ import polars as pl
 import pytest
 
 from brightctc import Bundle
-from brightctc.cohort import Cohort, split
+from brightctc.check import check
+from brightctc.cohort import Cohort, pack, set_aside, split
 from brightctc.cohort.folder import SplitFile, write_split
 from brightctc.errors import UserError
+from brightctc.evaluate.cells import cells_of
 from brightctc.learn import train
 from brightctc.learn.crops import groups_of, teaching
-from brightctc.study.divisions import leave_out, lines_apart, write_parts
+from brightctc.study.divisions import leave_out, lines_apart, write_parts, write_shares
 from few_cells import TINY
 
 DISTIL = [*TINY, "dapi.way=distil", "dapi.teachers=2"]
@@ -154,3 +156,84 @@ def test_half_a_training_is_not_gone_on_with_by_other_versions(
     monkeypatch.setattr("brightctc.learn.run.versions", lambda: {**known, "torch": "99"})
     with pytest.raises(UserError, match="was started with torch"):
         train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
+
+
+def test_what_is_sealed_or_set_aside_takes_no_part_in_studies(cohort: Path, tmp_path: Path) -> None:
+    number = pl.int_range(pl.len()).over("donor_id", "label")
+    line = pl.when(pl.col("label") == "CTC").then(pl.when(number % 2 == 0).then(pl.lit("A")).otherwise(pl.lit("B")))
+    origin = pl.when(pl.col("donor_id") > "D07").then(pl.lit("patient")).otherwise(pl.lit("cell_line"))
+    edited(cohort, line.alias("cell_line"), origin.alias("origin"))
+    split(cohort, test_share=0.3, pool="donor_id IN ('D03', 'D08')", seal=0.5, seed=0)
+    read = Cohort.read(cohort)
+    closed = {"D03", "D08", *read.part("sealed")["donor_id"]}
+    assert len(closed) > 2
+    write_parts(read, tmp_path / "out", leave_out(read, "cell_line", "A", 0))
+    write_parts(read, tmp_path / "apart", lines_apart(read, 0))
+    write_shares(read, tmp_path / "shares", 0)
+    for name in ("out", "apart", "shares"):
+        assert closed.isdisjoint(Cohort.read(tmp_path / name).cells["donor_id"]), name
+
+
+def test_a_split_that_says_it_in_its_settings_alone_is_followed(cohort: Path) -> None:
+    split(cohort, test_share=0.2, pool="donor_id IN ('D03', 'D04')", seed=0)
+    read = Cohort.read(cohort)
+    assert read.split is not None
+    write_split(cohort, read.cells.select("cell_id", "part"), read.split.model_copy(update={"set_aside": None}))
+    assert set_aside(Cohort.read(cohort)).sum() == (read.cells["part"] == "pool").sum()
+
+
+def test_a_condition_that_holds_no_more_is_told(cohort: Path, tmp_path: Path) -> None:
+    split(cohort, test_share=0.2, pool="donor_id IN ('D03', 'D04')", seed=0)
+    table = pl.read_csv(cohort / "cells.csv", infer_schema_length=None)
+    table.drop("donor_id").write_csv(cohort / "cells.csv")
+    with pytest.raises(UserError, match="what is set aside can't be told: there is no column 'donor_id'") as caught:
+        train(cohort, tmp_path / "run", settings=DISTIL, threads=1)
+    assert "split again" in (caught.value.fix or "")
+
+
+def test_a_condition_on_paths_does_not_survive_packing(cohort: Path, tmp_path: Path) -> None:
+    folder = Path(Cohort.read(cohort).cells["bright_field"][0]).parent
+    split(cohort, test_share=0.2, pool=f"bright_field LIKE '{folder}/%'", seed=0)
+    with pytest.raises(UserError, match="a pack has other ones"):
+        pack(cohort, tmp_path / "packed")
+    split(cohort, test_share=0.2, pool="donor_id IN ('D03', 'D04')", seed=0, overwrite=True)
+    pack(cohort, tmp_path / "packed")
+    assert set_aside(Cohort.read(tmp_path / "packed")).equals(set_aside(Cohort.read(cohort)))
+
+
+def test_a_finished_run_is_not_gone_on_with_where_the_split_is_gone(cohort: Path, tmp_path: Path) -> None:
+    split(cohort, test_share=0.2, train_cells=60, seed=0)
+    train(cohort, tmp_path / "run", settings=DISTIL, threads=1)
+    (cohort / "splits.csv").unlink()
+    (cohort / "splits.json").unlink()
+    with pytest.raises(UserError, match="another cohort or its split"):
+        train(cohort, tmp_path / "run", settings=DISTIL, threads=1, resume=True)
+
+
+def test_groups_by_another_column_stay_apart(cohort: Path) -> None:
+    plate = pl.format("plate {}", pl.int_range(pl.len()) % 6)
+    edited(cohort, pl.lit("J").alias("donor_id"), plate.alias("plate"), pl.lit(None).alias("sample_id"))
+    split(cohort, test_share=0.2, by="plate", train_cells=30, seed=0)
+    read = Cohort.read(cohort)
+    assert read.cells.select("plate", group=groups_of(read)).unique().height == 6
+    assert groups_of(read).n_unique() == 6
+    assert not taught_by(cohort).is_empty()
+
+
+def test_what_was_set_aside_is_measured_without_what_was_left_over(cohort: Path) -> None:
+    split(cohort, test_share=0.2, pool="donor_id IN ('D03', 'D04')", train_cells=40, seed=0)
+    read = Cohort.read(cohort)
+    rows, _ = cells_of(read.classes, read, "pool")
+    assert set(rows["donor_id"]) == {"D03", "D04"} < set(read.part("pool")["donor_id"])
+    split(cohort, test_share=0.2, train_cells=40, seed=0, overwrite=True)
+    read = Cohort.read(cohort)
+    assert cells_of(read.classes, read, "pool")[0].height == read.part("pool").height
+
+
+def test_a_copy_in_a_pool_that_teaches_is_found(cohort: Path) -> None:
+    split(cohort, test_share=0.2, train_cells=40, seed=0)
+    read = Cohort.read(cohort)
+    copied, tested = read.part("pool")["cell_id"][0], read.part("test")["bright_field"][0]
+    edited(cohort, bright_field=pl.when(pl.col("cell_id") == copied).then(pl.lit(tested)).otherwise("bright_field"))
+    kinds = {problem.kind for problem in check(cohort).problems}
+    assert any(kind.endswith("_in_two_parts") for kind in kinds)

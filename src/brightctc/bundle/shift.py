@@ -31,7 +31,7 @@ class ShiftLimits(Frozen):
     means, sds: of the log distance of validation cells that are nearer to the negative, the positive class. centre: of
     the validation samples' numbers, which are `samples`. between, within: sd of samples, and of the cells of a sample.
     freedom: degrees of it that `between` rests on. quantile: of Student's t with these, that scoring needs no scipy.
-    cells: that each validation sample counts for, the harmonic mean of how many it has.
+    cells: that each validation sample counts for, the harmonic mean of how many it has; None: many.
     """
 
     means: tuple[float, float]
@@ -42,7 +42,7 @@ class ShiftLimits(Frozen):
     samples: int = Field(ge=1)
     freedom: int = Field(ge=1)
     quantile: float = Field(gt=0)
-    cells: float = Field(gt=0)
+    cells: float | None = Field(default=None, gt=0)
 
     @classmethod
     def of(
@@ -73,7 +73,6 @@ class ShiftLimits(Frozen):
             samples=1,
             freedom=1,
             quantile=1,
-            cells=1,
         )
         parts = [
             _by_sample(scale.numbers(*likeness.nearest(embedding)), samples) for embedding, samples in (judged, learned)
@@ -101,8 +100,8 @@ class ShiftLimits(Frozen):
 
     def limit(self, cells: int) -> float:
         """What a sample of so many cells stays below, but for one in forty."""
-        own, of_centre = self.within**2 / cells, self.within**2 / (self.cells * self.samples)
-        variance = self.between**2 * (1 + 1 / self.samples) + own + of_centre
+        of_cells = 1 / cells + (0 if self.cells is None else 1 / (self.cells * self.samples))
+        variance = self.between**2 * (1 + 1 / self.samples) + self.within**2 * of_cells
         return self.centre + self.quantile * math.sqrt(variance)
 
 

@@ -106,7 +106,7 @@ def _donors(cells: pl.DataFrame) -> Iterator[Problem]:
             "warning",
             silent["donor_id"],
             f"{plural(silent.height, 'donor')} with unlabelled cells alone",
-            "label some cells of each, or leave as it is: these cells are set aside in the pool",
+            "label some cells of each, or leave as it is: they go to the pool, and may teach without labels",
         )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from brightctc.check import fingerprints
 from brightctc.check.crops import CHANNELS, Crops, ids
 from brightctc.check.problems import MOST_EXAMPLES, Problem, found
+from brightctc.cohort.aside import set_aside
 from brightctc.cohort.components import components
 from brightctc.cohort.folder import Cohort
 from brightctc.errors import plural, typed
@@ -70,8 +71,14 @@ def _joined(pairs: np.ndarray) -> list[list[int]]:
 
 
 def _copies(cohort: Cohort, groups: Sequence[Sequence[int]], kind: str, words: str) -> Iterator[Problem]:
-    """Copies within a part, and copies that reach across parts (what is set aside in the pool does no harm)."""
+    """Copies within a part, and copies that reach across parts (what is set aside in the pool does no harm).
+
+    The rest of the pool may teach without its labels, so it counts for training.
+    """
     parts = cohort.cells["part"] if "part" in cohort.cells.columns else None
+    if parts is not None:
+        teaches = (parts == "pool") & ~set_aside(cohort)
+        parts = cohort.cells.select(pl.when(teaches).then(pl.lit("train")).otherwise("part")).to_series()
     across, within = [], []
     for group in groups:
         held = set() if parts is None else set(parts.gather(list(group))) - {"pool"}

@@ -5,13 +5,14 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from brightctc import files
+from brightctc.cohort.aside import set_aside
 from brightctc.cohort.faults import ImageFault
 from brightctc.cohort.folder import SHARDS, Cohort, read_table, write_about
 from brightctc.cohort.images import decode, image_bytes, image_suffix
@@ -87,10 +88,12 @@ def pack(
     cells = read_table(cohort)
     channels = [name for name in CHANNELS if name in cells.columns]
     _refuse(held, packed, overwrite, [name(channel) for channel in CHANNELS for name in (bytes_column, fault_column)])
+    named = _named(cells, channels)
+    _refuse_rule_of_names(held, named)
     told = _Told(cells.height, progress)
     with files.new_folder(packed, overwrite=overwrite) as folder:
         images = in_threads(_stored_cell, _files(held, cells, channels), workers or min(8, cores()))
-        entries = ShardWriter(folder, _named(cells, channels), channels, shard_cells).write(told.of(images))
+        entries = ShardWriter(folder, named, channels, shard_cells).write(told.of(images))
         write_shards(folder, entries)
         write_about(folder, held.about)
         for name in _COPIED:
@@ -154,6 +157,17 @@ def _stored(path: Path) -> Stored:
     except ImageFault as fault:
         return fault
     return data
+
+
+def _refuse_rule_of_names(held: Cohort, named: pl.DataFrame) -> None:
+    """What is set aside must be the same cells by the names that images have in the pack."""
+    there = held.cells.with_columns(named[channel] for channel in CHANNELS if channel in named.columns)
+    if not set_aside(held).equals(set_aside(replace(held, cells=there))):
+        raise UserError(
+            "what is set aside is told by the images' paths, and a pack has other ones",
+            held.root / "splits.json",
+            f"split by another column: {typed('split', held.root, '--pool', 'SQL', '--overwrite')}",
+        )
 
 
 def _named(cells: pl.DataFrame, channels: list[str]) -> pl.DataFrame:

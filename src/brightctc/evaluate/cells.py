@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from brightctc.bundle import Bundle, SampleMeasures
-from brightctc.cohort import READ_IN_VIEW, Classes, Cohort
+from brightctc.cohort import READ_IN_VIEW, Classes, Cohort, set_aside
 from brightctc.cohort.folder import PARTS
 from brightctc.errors import UserError, plural
 from brightctc.evaluate.claim import ALL
@@ -54,8 +54,8 @@ class ScoredCells:
 def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """The rows of a part and warnings; cells that a model picked for labelling are left out.
 
-    classes: of the model. Raises UserError where the part is unknown or empty, has no labels, or the cohort's classes
-    are others.
+    Of a pool with cells set aside it is these: the others may have taught. classes: of the model. Raises UserError
+    where the part is unknown or empty, has no labels, or the cohort's classes are others.
     """
     if part not in (*PARTS, ALL):
         raise UserError(f"there is no part {part!r}", "--part", f"use one of {', '.join((*PARTS, ALL))}")
@@ -68,6 +68,9 @@ def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame,
             f"import the cohort again with --classes {classes.positive},{classes.negative}",
         )
     rows = cohort.cells if part == ALL else cohort.part(part)
+    aside = set_aside(cohort)
+    if part == "pool" and aside.any():
+        rows = cohort.cells.filter(aside & (cohort.cells["part"] == "pool"))
     warnings = ()
     if "selected_by" in rows.columns and rows["selected_by"].null_count() < rows.height:
         picked = rows.height - rows["selected_by"].null_count()

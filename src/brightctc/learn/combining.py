@@ -48,7 +48,7 @@ def combine(
     members = [Bundle.read(Path(folder)) for folder in bundles]
     _refuse_different(members)
     read = Cohort.read(Path(cohort))
-    learned, judging = _labelled(read, "train"), _labelled(read, "validation")
+    learned, judging = (_labelled_rows(read, part)["cell_id"] for part in ("train", "validation"))
     for member in members:
         _refuse_other_split(member, learned, judging, read)
         _refuse_other_cells(member, read)
@@ -122,9 +122,8 @@ def _seen(members: Sequence[Bundle], cohort: Cohort) -> Seen:
     )
 
 
-def _labelled(cohort: Cohort, part: str) -> pl.Series:
-    rows = cohort.part(part)
-    return rows.filter(pl.col("label").is_in([cohort.classes.positive, cohort.classes.negative]))["cell_id"]
+def _labelled_rows(cohort: Cohort, part: str) -> pl.DataFrame:
+    return cohort.part(part).filter(pl.col("label").is_in([cohort.classes.positive, cohort.classes.negative]))
 
 
 def _refuse_different(members: Sequence[Bundle]) -> None:
@@ -177,7 +176,7 @@ def _refuse_other_cells(member: Bundle, cohort: Cohort) -> None:
         raise UserError(
             f"{met - there} of {met} cells that it has met are not in {cohort.root.name}", member.folder, same
         )
-    rows = cohort.part("train").filter(pl.col("label").is_not_null())
+    rows = _labelled_rows(cohort, "train")
     others = sum(not member.seen.was_taught(*pair) for pair in zip(rows["cell_id"], rows["label"], strict=True))
-    if others:
+    if others and member.seen.taught:
         raise UserError(f"{others} of {rows.height} training cells had another label then", member.folder, same)

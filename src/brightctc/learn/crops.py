@@ -125,13 +125,18 @@ def read_part(
 def groups_of(cohort: Cohort) -> pl.Series:
     """Per cell of a divided cohort what its split keeps whole, by one name: as folds and teachers must, too.
 
-    The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at these.
+    The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at these;
+    with a number where another group has it, too. A split by a column that is gone is followed by donor.
     """
     assert cohort.split is not None, "a part was asked for, so the cohort is divided"
-    of, by = group_cells(cohort.cells, cohort.split.by).of, cohort.split.by
-    looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(by, ("donor_id", "sample_id"))
-    names = pl.coalesce([name for name in (*looked_at, "cell_id") if name in cohort.cells.columns])
-    return cohort.cells.select(name=names, of=pl.Series(of)).select(pl.col("name").first().over("of")).to_series()
+    by = cohort.split.by
+    groups = group_cells(cohort.cells, by if by in cohort.cells.columns else None)
+    looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(groups.by, ("donor_id", "sample_id"))
+    known = pl.coalesce([name for name in (*looked_at, "cell_id") if name in cohort.cells.columns])
+    names = cohort.cells.select(name=known, of=pl.Series(groups.of)).with_columns(pl.col("name").first().over("of"))
+    shared = pl.col("of").n_unique().over("name") > 1
+    numbered = pl.when(shared).then(pl.format("{} {}", "name", "of")).otherwise("name")
+    return names.select(numbered).to_series()
 
 
 def read_unlabelled(

@@ -102,7 +102,7 @@ class _Plan:
             "threads": self.threads,
             "cells": fingerprint(self.cohort),
             "unlabelled": fingerprint_of(self.cohort.cells.filter(teaching(self.cohort)))
-            if ways.way(self.recipe.dapi).unlabelled
+            if ways.way(self.recipe.dapi).unlabelled and self.cohort.split is not None
             else None,
         }
 

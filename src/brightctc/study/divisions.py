@@ -1,7 +1,8 @@
 """Splits that a study makes for itself: a value left out, lines apart from patients, draws of training cells.
 
 Each is written as a cohort folder inside the study: the same cells, by their images' paths, in other parts. Donors stay
-whole in all of them; nothing learns from the pool of a value left out, or of lines apart from patients.
+whole in all of them; nothing learns from the pool of a value left out, or of lines apart from patients. What is sealed
+or set aside in the cohort takes no part.
 """
 
 import os
@@ -15,6 +16,7 @@ import polars as pl
 from brightctc import files
 from brightctc.cohort import Cohort, SplitFile, split, write_cohort, write_split
 from brightctc.cohort.aside import POOL as ALL_OF_POOL
+from brightctc.cohort.aside import open_cells
 from brightctc.cohort.division import Division
 from brightctc.cohort.groups import group_cells
 from brightctc.errors import UserError, typed
@@ -36,6 +38,7 @@ class Parts:
 
 def values_of(cohort: Cohort, column: str) -> list[str]:
     """The values that can be left out: at least two. Raises UserError otherwise."""
+    cohort = open_cells(cohort)
     if column not in cohort.cells.columns:
         raise UserError(f"there is no column {column!r}", "--column", f"columns: {', '.join(cohort.cells.columns)}")
     found = cohort.cells[column].drop_nulls().cast(pl.String).unique().sort().to_list()
@@ -62,6 +65,7 @@ def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
     volunteers), half of them are, and the others' cells of this value go to the pool. Where the test part has no
     negative cells, further donors' negatives are held out. Raises UserError where it can't be left out.
     """
+    cohort = open_cells(cohort)
     division = _begin(cohort)
     rng = np.random.default_rng([seed, 11])
     having = (cohort.cells[column].cast(pl.String) == value).fill_null(False).to_numpy()
@@ -92,6 +96,7 @@ def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
 
 def lines_apart(cohort: Cohort, seed: int) -> Parts:
     """Patients are the test part; a quarter of the other donors is set aside in the pool, to see what is lost."""
+    cohort = open_cells(cohort)
     if "origin" not in cohort.cells.columns or not (cohort.cells["origin"] == "patient").any():
         raise UserError(
             "no cell is known to be a patient's, so there is no way from cell lines to patients to measure",
@@ -108,6 +113,7 @@ def lines_apart(cohort: Cohort, seed: int) -> Parts:
 
 def write_parts(cohort: Cohort, folder: Path, parts: Parts) -> None:
     """Write the cohort with these parts into a new folder."""
+    cohort = open_cells(cohort)
     with files.new_folder(folder) as beside:
         write_cohort(beside, _relocated(cohort, folder), cohort.about)
         named = cohort.cells.select("cell_id", part=pl.Series(parts.part.astype(str)))
@@ -117,6 +123,7 @@ def write_parts(cohort: Cohort, folder: Path, parts: Parts) -> None:
 
 def write_shares(cohort: Cohort, folder: Path, seed: int) -> None:
     """A share of all donors as the test part: what a left-out value is held against."""
+    cohort = open_cells(cohort)
     with files.new_folder(folder) as beside:
         write_cohort(beside, _relocated(cohort, folder), cohort.about)
         split(beside, test_share=MIXED_SHARE, validation=VALIDATION, seed=seed)

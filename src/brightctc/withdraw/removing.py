@@ -23,7 +23,7 @@ def remove(holding: Holding, cells: DonorCells) -> None:
         for mask in holding.images:
             mask.unlink(missing_ok=True)
         _remove_rows(holding.path, cells)
-        _count_in_meta(holding)
+        _count_in_meta(holding, cells.donor)
     elif holding.kind == "evaluation":
         _remove_rows(holding.path / "scores.csv", cells)
         _remove_group(holding.path / "groups.csv", cells.donor)
@@ -54,13 +54,17 @@ def _remove_rows(path: Path, cells: DonorCells) -> None:
     write_rows(path, table.filter(~donor_rows(table, cells)))
 
 
-def _count_in_meta(holding: Holding) -> None:
-    """Say in SCORES.meta.json how many rows are gone: its other facts are of the whole input."""
+def _count_in_meta(holding: Holding, donor: str) -> None:
+    """Say in SCORES.meta.json how many rows are gone: its other facts are of the whole input, but none of the donor."""
     meta = holding.path.with_suffix(".meta.json")
     if meta.is_file():
         values = files.read_json(meta)
         if isinstance(values, dict):
-            files.write_json(meta, values | {"withdrawn_rows": values.get("withdrawn_rows", 0) + (holding.cells or 0)})
+            gone = values.get("withdrawn_rows", 0) + (holding.cells or 0)
+            changed = {"withdrawn_rows": gone}
+            if "shifts" in values:  # where no samples are known, these are of donors
+                changed["shifts"] = [shift for shift in values["shifts"] if shift.get("sample_id") != donor]
+            files.write_json(meta, values | changed)
 
 
 def _remove_group(path: Path, donor: str) -> None:
