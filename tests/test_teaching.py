@@ -13,7 +13,7 @@ from brightctc.cohort.folder import SplitFile, write_split
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of
 from brightctc.learn import train
-from brightctc.learn.crops import groups_of, teaching
+from brightctc.learn.crops import teaching
 from brightctc.study.divisions import leave_out, lines_apart, write_parts, write_shares
 from few_cells import TINY
 
@@ -91,17 +91,17 @@ def test_cells_without_a_donor_stay_with_their_sample(cohort: Path) -> None:
     edited(cohort, donor_id=pl.when(number % 2 == 0).then("donor_id"))
     split(cohort, test_share=0.2, seed=0)
     read = Cohort.read(cohort)
-    found = read.cells.select("sample_id", group=groups_of(read)).unique()
+    found = read.cells.select("sample_id", group=read.groups).unique()
     assert found["sample_id"].is_unique().all(), "a sample in two groups would judge what it has taught"
 
 
 def test_groups_are_called_by_their_donor(cohort: Path) -> None:
     split(cohort, test_share=0.2, seed=0)
     read = Cohort.read(cohort)
-    assert groups_of(read).to_list() == read.cells["donor_id"].to_list()
+    assert read.groups.to_list() == read.cells["donor_id"].to_list()
     write_split(cohort, read.cells.select("cell_id", "part"), SplitFile(by="cell_id", settings={}))
     read = Cohort.read(cohort)
-    assert groups_of(read).to_list() == read.cells["cell_id"].to_list()
+    assert read.groups.to_list() == read.cells["cell_id"].to_list()
 
 
 def test_a_bundle_that_knows_no_donors_says_so(cohort: Path, tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_groups_by_another_column_stay_apart(cohort: Path) -> None:
     edited(cohort, pl.lit("J").alias("donor_id"), plate.alias("plate"), pl.lit(None).alias("sample_id"))
     split(cohort, test_share=0.2, by="plate", train_cells=30, seed=0)
     read = Cohort.read(cohort)
-    assert read.cells.select("plate", group=groups_of(read)).unique().height == 6
-    assert groups_of(read).n_unique() == 6
+    assert read.cells.select("plate", group=read.groups).unique().height == 6
+    assert read.groups.n_unique() == 6
     assert not taught_by(cohort).is_empty()
 
 

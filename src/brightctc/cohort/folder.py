@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from brightctc import files
+from brightctc.cohort.groups import group_cells
 from brightctc.errors import UserError, typed
 
 FORMAT_VERSION = 1
@@ -145,6 +147,23 @@ class Cohort:
     def positive(self, rows: pl.DataFrame) -> pl.Series:
         """Boolean series: is the row's label the positive class; null where unlabelled."""
         return rows["label"] == self.classes.positive
+
+    @cached_property
+    def groups(self) -> pl.Series:
+        """Per cell of a divided cohort what its split keeps whole, by one name: as folds and teachers must, too.
+
+        The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at
+        these; with a number where another group has it, too. A split by a column that is gone is followed by donor.
+        """
+        if self.split is None:
+            raise UserError("this cohort is not split yet", self.root, f"run: {typed('split', self.root)}")
+        by = self.split.by
+        groups = group_cells(self.cells, by if by in self.cells.columns else None)
+        looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(groups.by, ("donor_id", "sample_id"))
+        known = pl.coalesce([name for name in (*looked_at, "cell_id") if name in self.cells.columns])
+        names = self.cells.select(name=known, of=pl.Series(groups.of)).with_columns(pl.col("name").first().over("of"))
+        shared = pl.col("of").n_unique().over("name") > 1
+        return names.select(pl.when(shared).then(pl.format("{} {}", "name", "of")).otherwise("name")).to_series()
 
 
 def is_packed(folder: Path | str) -> bool:

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from brightctc.cohort import Cohort, ImageFault, read_images, set_aside
-from brightctc.cohort.groups import group_cells
 from brightctc.errors import UserError, typed
 from brightctc.preprocess import Channel
 
@@ -26,7 +25,7 @@ class LabelledCells:
     rows:     their rows of the cohort, in the cohort's order.
     positive: bool (n,).
     crops:    per channel a list of n 2-D arrays (uint8, uint16 or float32), None where a cell has no such image.
-    groups:   per cell what the split keeps whole, as `groups_of`.
+    groups:   per cell what the split keeps whole, as `Cohort.groups`.
     """
 
     rows: pl.DataFrame
@@ -118,25 +117,8 @@ def read_part(
     crops: dict[Channel, list[np.ndarray | None]] = {}
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, part, progress)
-    groups = groups_of(cohort).filter(cohort.cells.select((pl.col("part") == part) & known).to_series()).to_list()
+    groups = cohort.groups.filter(cohort.cells.select((pl.col("part") == part) & known).to_series()).to_list()
     return LabelledCells(rows, cohort.positive(rows).to_numpy(), crops, groups)
-
-
-def groups_of(cohort: Cohort) -> pl.Series:
-    """Per cell of a divided cohort what its split keeps whole, by one name: as folds and teachers must, too.
-
-    The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at these;
-    with a number where another group has it, too. A split by a column that is gone is followed by donor.
-    """
-    assert cohort.split is not None, "a part was asked for, so the cohort is divided"
-    by = cohort.split.by
-    groups = group_cells(cohort.cells, by if by in cohort.cells.columns else None)
-    looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(groups.by, ("donor_id", "sample_id"))
-    known = pl.coalesce([name for name in (*looked_at, "cell_id") if name in cohort.cells.columns])
-    names = cohort.cells.select(name=known, of=pl.Series(groups.of)).with_columns(pl.col("name").first().over("of"))
-    shared = pl.col("of").n_unique().over("name") > 1
-    numbered = pl.when(shared).then(pl.format("{} {}", "name", "of")).otherwise("name")
-    return names.select(numbered).to_series()
 
 
 def read_unlabelled(
@@ -164,7 +146,7 @@ def read_unlabelled(
     crops: dict[Channel, list[np.ndarray | None]] = {}
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, "unlabelled", progress)
-    return LabelledCells(rows, np.zeros(rows.height, bool), crops, groups_of(cohort)[chosen].to_list())
+    return LabelledCells(rows, np.zeros(rows.height, bool), crops, cohort.groups[chosen].to_list())
 
 
 def teaching(cohort: Cohort) -> np.ndarray:
@@ -173,7 +155,7 @@ def teaching(cohort: Cohort) -> np.ndarray:
     Unlabelled ones of the train part, and the pool but for what was set aside; none of a donor, or what else the split
     keeps whole, who judges, be it with other cells.
     """
-    cells, groups = cohort.cells, groups_of(cohort)
+    cells, groups = cohort.cells, cohort.groups
     known = [cohort.classes.positive, cohort.classes.negative]
     unnamed = ~pl.col("label").is_in(known).fill_null(value=False) if "label" in cells.columns else pl.lit(value=True)
     of_train = cells.select((pl.col("part") == "train") & unnamed).to_series()
