@@ -38,14 +38,15 @@ class Parts:
 
 def values_of(cohort: Cohort, column: str) -> list[str]:
     """The values that can be left out: at least two. Raises UserError otherwise."""
-    cohort = open_cells(cohort)
+    every, cohort = cohort.cells.height, open_cells(cohort)
+    closed = " outside of what is sealed or set aside" if cohort.cells.height < every else ""
     if column not in cohort.cells.columns:
         raise UserError(f"there is no column {column!r}", "--column", f"columns: {', '.join(cohort.cells.columns)}")
     found = cohort.cells[column].drop_nulls().cast(pl.String).unique().sort().to_list()
     if len(found) < 2:
         held = f"one value, {found[0]!r}" if found else "no value"
         raise UserError(
-            f"the column {column!r} has {held}: nothing can be left out",
+            f"the column {column!r} has {held}{closed}: nothing can be left out",
             "--column",
             "choose a column with two values or more, such as donor_id, or import further cells",
         )
