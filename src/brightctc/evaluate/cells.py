@@ -68,8 +68,7 @@ def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame,
             f"import the cohort again with --classes {classes.positive},{classes.negative}",
         )
     rows = cohort.cells if part == ALL else cohort.part(part)
-    aside = set_aside(cohort)
-    if part == "pool" and aside.any():
+    if part == "pool" and (aside := set_aside(cohort)).any():
         rows = cohort.cells.filter(aside & (cohort.cells["part"] == "pool"))
     warnings = ()
     if "selected_by" in rows.columns and rows["selected_by"].null_count() < rows.height:

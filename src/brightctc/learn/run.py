@@ -204,14 +204,15 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
 
 def _refuse_other_machine(known: dict[str, Any], run: Path) -> None:
     """Half a training here and half there would be neither's."""
-    changed = [f"{name} {old}" for name, old in known["versions"].items() if versions().get(name) != old]
+    here = versions()
+    changed = [f"{name} {old}" for name, old in known["versions"].items() if here.get(name) != old]
     if known["device"] != str(device()):
         changed.append(f"the device {known['device']}")
     if changed:
         raise UserError(
             f"this run was started with {', '.join(changed)}: gone on with others, it would end with other bytes",
             run,
-            "resume it there, or start anew with --overwrite",
+            "resume it there, or start anew: --overwrite (in a study: remove this folder)",
         )
 
 
