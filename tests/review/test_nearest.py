@@ -252,7 +252,7 @@ def test_in_the_browser_by_a_key(browser: Any, bundle: Bundle, cohort: Path, tmp
         assert page.locator(".nearest img").nth(0).get_attribute("src").endswith("?contrast=auto")
         page.keyboard.press("c")
         assert page.locator(".nearest img").nth(0).get_attribute("src").endswith(".png")
-        page.wait_for_function("document.querySelector('.nearest img').naturalWidth > 0")
+        page.locator(".nearest img").nth(0).evaluate("image => image.decode()")  # waits; fails where there is none
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out on a phone"
         page.keyboard.press("t")
         assert not page.locator("#near").is_visible()
