@@ -1,6 +1,7 @@
 """combine: the networks of several seeds in one bundle, and what is refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from brightctc.cli.app import app
 from brightctc.cohort import Cohort, SplitFile, split, write_split
 from brightctc.errors import UserError
 from brightctc.learn import train
+from brightctc.learn.rebuilding import recipe_of
 from brightctc.metrics import fitted_temperature
 from brightctc.predict import score_cells
 from few_cells import TINY
@@ -134,6 +136,14 @@ def test_folds_are_refused(cohort: Path, seeds: list[Path], tmp_path: Path) -> N
     folds = [train(cohort, tmp_path / str(n), settings=settings, seed=n, threads=1).bundle.folder for n in (0, 1)]
     with pytest.raises(UserError, match="averages folds"):
         combine(folds, cohort, tmp_path / "out")
+
+
+def test_a_recipe_of_another_version_is_refused_with_a_way_out(seeds: list[Path]) -> None:
+    bundle = Bundle.read(seeds[0])
+    recipe = bundle.about.recipe | {"train": {**bundle.about.recipe["train"], "forgotten": 1}}
+    with pytest.raises(UserError, match=r"does not take its recipe: unknown setting 'train\.forgotten'") as error:
+        recipe_of(replace(bundle, about=bundle.about.model_copy(update={"recipe": recipe})))
+    assert f"use the brightctc {bundle.about.provenance.versions['brightctc']}," in str(error.value)
 
 
 def test_the_command(cohort: Path, seeds: list[Path], tmp_path: Path) -> None:

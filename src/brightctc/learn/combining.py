@@ -19,7 +19,7 @@ from brightctc.learn import export
 from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells, Progress, read_part
 from brightctc.learn.packing import PARITY_CELLS, calibration_of
-from brightctc.learn.rebuilding import rebuilt
+from brightctc.learn.rebuilding import rebuilt, recipe_of
 from brightctc.recipe import Recipe
 
 _WHERE = "combine"
@@ -52,7 +52,7 @@ def combine(
     for member in members:
         _refuse_other_split(member, learned, judging, read)
         _refuse_other_cells(member, read)
-    first, recipe = members[0], Recipe.model_validate(members[0].about.recipe)
+    first, recipe = members[0], recipe_of(members[0])
     judges = read_part(read, "validation", first.about.channels, workers=workers or 1, progress=progress)
     averaged = _averaged(members)
     size = first.preparation.settings.size
