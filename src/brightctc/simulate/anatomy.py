@@ -1,11 +1,14 @@
 """From the drawn parameters of a cell to its body: outline, nucleus, nucleoli, granules, blebs."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from brightctc.simulate.draws import CellDraw, Neighbour
 from brightctc.simulate.shapes import Body, Compartment, Ellipsoid
+
+RESTING = 100.0  # stain of a resting diploid cell: as much as 100 µm³ of density 1 hold
 
 
 def cell_body(draw: CellDraw, rng: np.random.Generator) -> Body:
@@ -15,18 +18,29 @@ def cell_body(draw: CellDraw, rng: np.random.Generator) -> Body:
     away = rng.uniform(0, 0.6) * max(0.0, (draw.diameter_um - draw.nucleus_um) / 2) * (draw.state == "whole")
     centre = (draw.x_um + away * math.cos(turn), draw.y_um + away * math.sin(turn))
     nucleus = _nucleus(draw, centre, rng)
-    volume = sum(4 / 3 * math.pi * shape.a * shape.b * shape.c for shape in nucleus)
     cytoplasm = Compartment(
         outline, draw.index_difference, texture=draw.texture, texture_um=draw.texture_um, dna=draw.haze,
         granules=(draw.granules, draw.granule_um, draw.granule_index_difference),
     )  # fmt: skip
-    stain = draw.dna * 100.0 / volume  # DNA is what it is, however the nucleus is packed; 100 µm³: a resting one
     inner = Compartment(
         nucleus, draw.nucleus_index_difference, parent=0, texture=draw.nucleus_texture, texture_um=draw.texture_um,
-        dna=stain, z=rng.normal(0, 0.05 * draw.diameter_um),
+        dna=1.0, z=rng.normal(0, 0.05 * draw.diameter_um),
     )  # fmt: skip
-    nucleoli = tuple(_nucleolus(draw, nucleus, stain, rng) for _ in range(draw.nucleoli))
-    return Body((cytoplasm, inner, *nucleoli))
+    nucleoli = tuple(_nucleolus(draw, nucleus, rng) for _ in range(draw.nucleoli))
+    return _stained(Body((cytoplasm, inner, *nucleoli)), draw.dna)
+
+
+def _stained(body: Body, dna: float) -> Body:
+    """The body with as much stain as there is DNA, however the nucleus is packed, overlaps or is cut off.
+
+    dna: 1 is a resting diploid cell's, which stains as RESTING says. The densities of what lies in the cell are
+    relative on the way in.
+    """
+    cytoplasm, *inner = body.compartments
+    _, own, *volumes = body.volumes()
+    amount = own + sum(each.dna * volume for each, volume in zip(inner[1:], volumes, strict=True))
+    density = dna * RESTING / max(amount, 0.2 * own)
+    return Body((cytoplasm, *(replace(each, dna=each.dna * density) for each in inner)))
 
 
 def neighbour_body(draw: Neighbour, rng: np.random.Generator) -> Body:
@@ -88,13 +102,13 @@ def _ball(
     )  # fmt: skip
 
 
-def _nucleolus(draw: CellDraw, nucleus: tuple[Ellipsoid, ...], stain: float, rng: np.random.Generator) -> Compartment:
+def _nucleolus(draw: CellDraw, nucleus: tuple[Ellipsoid, ...], rng: np.random.Generator) -> Compartment:
     home = nucleus[int(rng.integers(len(nucleus)))]
     shape = _ball(
         home.x, home.y, rng.uniform(0, 0.6) * home.a, rng.uniform(0, 2 * math.pi), draw.nucleolus_um / 2, rng, 0.25
     )
     z = rng.uniform(-0.4, 0.4) * home.c
-    return Compartment((shape,), draw.nucleolus_index_difference, z=z, parent=1, dna=-0.6 * stain)
+    return Compartment((shape,), draw.nucleolus_index_difference, z=z, parent=1, dna=-0.6)
 
 
 def _red_cell(draw: Neighbour, rng: np.random.Generator) -> Body:

@@ -82,6 +82,13 @@ class Body:
         )
 
 
+    def volumes(self, step: float = 0.15) -> list[float]:
+        """µm³ of each compartment, what sticks out of its parent cut off; on a grid of `step` µm."""
+        left, top, right, bottom = self.extent
+        x, y = np.arange(left, right, step)[None, :], np.arange(top, bottom, step)[:, None]
+        return [float(np.clip(found.high - found.low, 0, None).sum()) * step**2 for found in surfaces(self, x, y)]
+
+
 @dataclass(frozen=True)
 class Surfaces:
     """Where a compartment begins and ends along z: float32 (h, w), µm; the lower is above the upper outside."""
