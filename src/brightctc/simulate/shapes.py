@@ -81,7 +81,6 @@ class Body:
             max(shape.y + shape.reach for shape in shapes),
         )
 
-
     def volumes(self, step: float = 0.15) -> list[float]:
         """µm³ of each compartment, what sticks out of its parent cut off; on a grid of `step` µm."""
         left, top, right, bottom = self.extent
