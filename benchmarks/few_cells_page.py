@@ -62,18 +62,17 @@ class Line:
 
 def write_page(results: list[Result], out: Path, work: Path) -> None:
     """Write few-cells.md and few-cells.svg into `out`; work: where the cohorts lie, whose labels are asked for."""
-    found = {
-        (part, key): lines(key, part, results, work)
-        for part in ("sealed", "test")
-        for key in TASKS
-        if any(result.task == key and result.part == part for result in results)
-    }
+    found = {}
+    for part in ("sealed", "test"):
+        for key in TASKS:
+            if of_task := lines(key, part, results, work):
+                found[part, key] = of_task
     files.write_text(out / "few-cells.md", "\n".join(page(found)) + "\n")
     picture(found, out / "few-cells.svg")
 
 
 def lines(key: str, part: str, results: list[Result], work: Path) -> list[Line]:
-    """In the order of ROWS; of the latest settings alone."""
+    """In the order of ROWS; of the latest settings alone, so maybe none."""
     own: dict[str, dict[int, Result]] = {}
     for result in results:
         if (
@@ -82,6 +81,8 @@ def lines(key: str, part: str, results: list[Result], work: Path) -> list[Line]:
             and result.settings == settings_of(key, result.row)
         ):
             own.setdefault(result.row, {})[result.draw] = result
+    if not own:
+        return []
     positive, groups = labels(key, part, work)
     return [
         Line(
