@@ -76,6 +76,24 @@ def test_what_fails_says_why(lab: Person) -> None:
     assert "fix" in page
 
 
+@pytest.mark.parametrize(
+    ("pattern", "constant"),
+    [
+        ("{cell_id}_{channel}.tif", ["--constant", "sample_id=tube <7>/S00"]),
+        ("{sample_id}/{cell_id}.tif", []), ("{folder}/{cell_id}.tif", []),
+    ],
+)  # fmt: skip
+def test_a_folder_names_its_sample(
+    lab: Person, monkeypatch: pytest.MonkeyPatch, pattern: str, constant: list[str]
+) -> None:
+    said: list[list[str]] = []
+    monkeypatch.setattr(Jobs, "_step", lambda self, step, words: said.append(words) or 1)
+    form = {"root": 0, "bundle": 0, "in": "tube <7>/S00", "pattern": pattern}
+    lab.post("/new", **form)
+    waited(lab)
+    assert [word for word in said[0] if word == "--constant" or word.startswith("sample_id=")] == constant
+
+
 def test_nothing_outside_can_be_chosen(lab: Person, tmp_path: Path) -> None:
     for place in ("..", "../secret", "link", "tube <7>/../..", "/etc", str(tmp_path / "secret"), "none"):
         lab.client.get("/new", params={"in": place})
@@ -105,7 +123,7 @@ def test_places_that_will_not_do(tmp_path: Path, scores: Path) -> None:
 
 def test_a_job_without_a_bundle_fails_in_words(tmp_path: Path) -> None:
     jobs = Jobs((tmp_path,), (tmp_path,), tmp_path / "work", lambda made, by: None)
-    wanted = Wanted(tmp_path, tmp_path / "no bundle", "", "BF", "", "Ada")
+    wanted = Wanted(tmp_path, "tube", tmp_path / "no bundle", "", "BF", "", "Ada")
     jobs.start(wanted)
     for _ in range(100):
         if jobs.state is not None and jobs.state.step == "failed":

@@ -27,9 +27,13 @@ _KEPT = 400  # lines of what a step says
 
 @dataclass(frozen=True)
 class Wanted:
-    """A folder to be scored. pattern: empty for the bundle's own. by: who asked."""
+    """A folder to be scored. sample: its name where file names have none. pattern: empty for the bundle's own.
+
+    by: who asked.
+    """
 
     folder: Path
+    sample: str
     bundle: Path
     pattern: str
     bright_field: str
@@ -75,6 +79,11 @@ class Jobs:
         if not is_inside(found, [self.roots[root]]) or not found.is_dir():
             raise UserError("there is no such folder below the ones that may be scored", path, "choose another")
         return found
+
+    def below(self, root: int, folder: Path) -> str:
+        """Path of a folder from the root that it lies below; empty for the root itself."""
+        path = folder.resolve().relative_to(self.roots[root].resolve())
+        return "" if path == Path() else path.as_posix()
 
     def start(self, wanted: Wanted) -> None:
         """Begin. Raises UserError while another job runs."""
@@ -135,6 +144,8 @@ def _commands(wanted: Wanted, made: Path, scores: Path) -> list[list[str]]:
     words = ["import", str(wanted.folder), str(made / "cohort"), "--pattern", pattern or "{cell_id}.tif"]
     if "{channel}" in pattern:
         words += ["--bright-field", bright_field, *(["--dapi", dapi] if dapi else [])]
+    if "{sample_id}" not in pattern and "{folder}" not in pattern:  # {folder}: ids may start anew in each folder
+        words += ["--constant", f"sample_id={wanted.sample}"]
     return [
         words,
         ["check", str(made / "cohort")],

@@ -44,6 +44,11 @@ class Sample:
         return self.about["classes"]["positive"]
 
     @property
+    def is_named(self) -> bool:
+        """Does the table itself name it? Else its name is the table's, and other bloods may have the same."""
+        return self.about.get("named", True)
+
+    @property
     def image_root(self) -> Path:
         """The folder that image paths are relative to."""
         return Path(self.about["image_root"])
@@ -88,6 +93,12 @@ def sample_of(connection: Connection, key: int) -> Sample | None:
     """By its number."""
     found = connection.execute(select(samples).where(samples.c.id == key)).first()
     return None if found is None else _sample(found)
+
+
+def of_same_blood(connection: Connection, sample: Sample) -> list[int]:
+    """Numbers of this sample and of those that other tables name so: the same blood, scored again."""
+    namesakes = connection.execute(select(samples).where(samples.c.name == sample.name))
+    return [row.id for row in namesakes if row.id == sample.id or (sample.is_named and _sample(row).is_named)]
 
 
 def of_table(every: Sequence[Sample], scores: Path | None) -> list[Sample]:
@@ -162,6 +173,7 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
     alone = pl.lit(read.path.stem)
     given = pl.coalesce(pl.col("sample_id").cast(pl.String), alone) if "sample_id" in read.table.columns else alone
     table = read.table.with_columns(sample_id=given)
+    named = set(read.table["sample_id"].cast(pl.String)) if "sample_id" in read.table.columns else set()
     found = []
     with store.writing() as writing:
         for (name,), part in table.partition_by("sample_id", as_dict=True, maintain_order=True).items():
@@ -176,7 +188,12 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
                 _insert(
                     writing,
                     by,
-                    {"name": name, "scores": digest, "about": _with_facts(about, part), "cells": part.height},
+                    {
+                        "name": name,
+                        "scores": digest,
+                        "about": _with_facts(about | {"named": name in named}, part),
+                        "cells": part.height,
+                    },
                     placed,
                 )
             found.append(_sample(writing.connection.execute(own).one()))
