@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fastexcel
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import cohen_kappa_score
 from sqlalchemy import select, text
@@ -131,6 +132,31 @@ def test_counts_say_what_is_known_and_what_is_not(tmp_path: Path) -> None:
         page = text_of(ada.get("/samples/1/result"))
         assert "40 confirmed of 40 read; 160 of 200 unread" in page
         assert "up to 160" in page
+
+
+@pytest.mark.parametrize(
+    ("volume", "fraction", "factor"),
+    [
+        ([5.0], None, 1.5), ([5.0], [0.5], 3), ([5.0], [None], 1.5), ([5.0], [0.5, 0.6], None),
+        ([5.0], [0.5, None], None), ([5.0], [0.0], None), ([5.0], [-0.5], None), ([5.0, 7.5], [0.5], None),
+        ([0.0], None, None), ([None], [0.5], None),
+    ],
+)  # fmt: skip
+def test_per_tube_only_where_the_imaged_blood_is_known(
+    tmp_path: Path, volume: list[float | None], fraction: list[float | None] | None, factor: float | None
+) -> None:
+    scores = draw_scores(tmp_path)
+    columns = {"blood_volume_ml": volume} | ({} if fraction is None else {"fraction_imaged": fraction})
+    pl.read_csv(scores).with_columns(
+        pl.Series(name, [values[at % len(values)] for at in range(12)], pl.Float64) for name, values in columns.items()
+    ).write_csv(scores)
+    with opened(f"sqlite:///{tmp_path}/r.db", scores, blind=0) as room:
+        with room.desk.store.reading() as connection:
+            assert counting.counts(connection, sample_of(room)).factor == factor
+        ada, bo = room.enter("Ada"), room.enter("Bo")
+        for person in (ada, bo):
+            person.post("/cells/1/grade", grade=4)
+        assert ("7.5 mL: not known" in text_of(ada.get("/samples/1/result"))) == (factor is None)
 
 
 def test_a_random_sample_of_the_unread_bounds_them(tmp_path: Path) -> None:

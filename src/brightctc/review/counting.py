@@ -109,6 +109,6 @@ def _may_be_one(one: Judged) -> bool:
 
 def _factor(sample: Sample) -> float | None:
     """7.5 mL over the blood that was imaged. Losses of enrichment are not in it: nobody knows them of a sample."""
-    known = sample.about.get("known", {})
-    imaged = float(known.get("blood_volume_ml", 0)) * float(known.get("fraction_imaged", 1))
-    return TUBE_ML / imaged if imaged > 0 else None
+    known = sample.about["known"]
+    blood, fraction = known.get("blood_volume_ml"), known.get("fraction_imaged", 1)
+    return TUBE_ML / (blood * fraction) if blood and fraction else None

@@ -217,10 +217,10 @@ def _follow(writing: Writing, by: str, known: Row, image_root: str) -> None:
 
 def _with_facts(about: dict[str, Any], table: pl.DataFrame) -> str:
     """JSON of what is said of the scores, and what holds for the sample as a whole, counted once."""
-    known = {name: value for name in _OF_SAMPLE if (value := _same(table, name))}
+    told = [name for name in _OF_SAMPLE if name in table.columns and table[name].null_count() < table.height]
     flags = table["flags"].drop_nulls().str.split(FLAG_SEPARATOR).explode().drop_nulls()
     facts = {
-        "known": known,
+        "known": {name: _same(table[name]) for name in told},
         "calls": _counted(table["call"].fill_null("unread")),
         "flags": _counted(flags.filter(flags != "")),
         "dapi": "dapi" in table.columns and table["dapi"].null_count() < table.height,
@@ -233,11 +233,9 @@ def _counted(values: pl.Series) -> dict[str, int]:
     return dict(sorted(Counter(values.to_list()).items()))
 
 
-def _same(table: pl.DataFrame, name: str) -> object:
-    """The one value that all cells of a sample have in a column; None where they differ, or there is none."""
-    if name not in table.columns or table[name].null_count() or table[name].n_unique() != 1:
-        return None
-    return table[name][0]
+def _same(values: pl.Series) -> object:
+    """The one value above 0 that all cells of a sample have; None where there is no such."""
+    return values[0] if values.n_unique() == 1 and values[0] > 0 else None
 
 
 def _insert(writing: Writing, by: str, sample: dict[str, Any], table: pl.DataFrame) -> None:
