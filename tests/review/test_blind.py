@@ -76,6 +76,20 @@ def test_further_random_turns_can_be_taken_back(tmp_path: Path) -> None:
         assert f'value="{first.group(1)}"' in ada.post("/samples/1/back")
 
 
+def test_what_was_said_blind_stays_once_scores_were_seen(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 60), blind=6) as room:
+        ada = room.enter()
+        turns_of_all = ada.read_blind(grades=[3])
+        ada.post("/samples/1/more")
+        with room.desk.store.reading() as connection:
+            before = connection.execute(select(grades.c.grade, grades.c.blind)).all()
+        for _ in range(3):
+            ada.post("/samples/1/back")
+        with room.desk.store.reading() as connection:
+            assert connection.execute(select(grades.c.grade, grades.c.blind)).all() == before
+        assert len(before) == turns_of_all
+
+
 def test_readers_get_the_same_cells_in_orders_of_their_own(room: Room) -> None:
     orders = []
     for name in ("Ada", "Bo", "Cy"):
