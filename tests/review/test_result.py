@@ -4,6 +4,7 @@ import csv
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import fastexcel
@@ -182,9 +183,10 @@ def test_a_random_sample_of_the_unread_bounds_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("draw", "most"),
     [
-        (Draw(100, 0, 0, 0, 100), 100), (Draw(100, 59, 0, 0, 41), 3), (Draw(5000, 100, 0, 0, 4900), 146),
-        (Draw(128, 100, 0, 0, 28), 1), (Draw(128, 116, 1, 1, 12), 1), (Draw(100, 100, 3, 3, 0), 0),
-        (Draw(180, 20, 5, 5, 25), 25), (Draw(180, 20, 0, 9, 160), 14),
+        (Draw(100, 0, 0, 0, 100, 0), 100), (Draw(100, 59, 0, 0, 41, 0), 3), (Draw(5000, 100, 0, 0, 4900, 0), 146),
+        (Draw(128, 100, 0, 0, 28, 0), 1), (Draw(128, 116, 1, 1, 12, 0), 1), (Draw(100, 100, 3, 3, 0, 0), 0),
+        (Draw(180, 20, 5, 5, 25, 0), 25), (Draw(180, 20, 0, 9, 160, 0), 14),
+        (Draw(180, 20, 0, 9, 160, 7), 21), (Draw(100, 100, 3, 3, 0, 2), 2),
     ],
 )  # fmt: skip
 def test_bounds(draw: Draw, most: int) -> None:
@@ -199,6 +201,23 @@ def test_the_bound_on_the_unread_holds_as_often_as_it_says(among: int, drawn: in
         bounds = {x: upper_bound_of_count(int(x), drawn, among) for x in np.unique(found)}
         missed = np.mean([bounds[x] < total for x in found])
         assert missed <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_unread_cells_of_the_highest_rank_may_all_be_positive(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 100), blind=20) as room:
+        room.enter("Bo", "reader").get("/samples/1/read")  # drawn, and none of it read
+        ada = Room(replace(room.desk, queue=0)).enter("Ada")
+        ada.post("/cells/1/grade", grade=1)
+        with room.desk.store.reading() as connection:
+            found = counting.counts(connection, sample_of(room))
+        assert (found.unread, found.draw.unread, found.draw.first, found.draw.most) == (99, 90, 9, 99)
+        ada.post("/samples/1/more")
+        ada.read_blind(grades=[1])
+        with room.desk.store.reading() as connection:
+            found = counting.counts(connection, sample_of(room))
+        assert (found.unread, found.draw.unread, found.draw.first, found.draw.most) == (19, 10, 9, 10)
+        page = text_of(ada.get("/samples/1/result"))
+        assert "of the 19 unread, 9 of which the model ranks first and may all be, up to 10 can be" in page
 
 
 def test_reading_in_the_gallery_is_no_random_reading(tmp_path: Path) -> None:
