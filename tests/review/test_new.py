@@ -1,5 +1,6 @@
 """A new sample from the browser: a folder below an allowed one is listed, checked and scored, and joins the others."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,6 +59,10 @@ def test_a_folder_becomes_a_sample(lab: Person) -> None:
     assert waited(lab) == "done"
     page = lab.get("/new")
     assert "it is among the samples" in page
+    assert "<summary>Images" in page
+    scoring = page.partition("<summary>Scores")[2].partition("<pre>")[2].partition("</pre>")[0]
+    assert all(line.startswith("warning: ") for line in scoring.splitlines())
+    assert not re.search(r"candidate|highest scores|threshold|S00/c", page)
     start = text_of(lab.get("/"))
     assert "S00" in start
     added = lab.get("/samples/2/cells")

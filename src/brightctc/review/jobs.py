@@ -114,7 +114,7 @@ class Jobs:
                 self._become(step="failed")
 
     def _step(self, step: str, words: Sequence[str]) -> int:
-        command = [sys.executable, "-m", "brightctc", *words]
+        command, said = [sys.executable, "-m", "brightctc", *words], []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -122,13 +122,16 @@ class Jobs:
                 if found:
                     self._become(done=int(found["done"]), total=int(found["total"]))
                 else:
-                    self._say(step, line.rstrip())
+                    said.append(line.rstrip())
+        if step == "predict" and not process.returncode:  # candidates and scores come after the blind reading
+            said = [line for line in said if line.startswith("warning:")]
+        self._say(step, *said)
         return process.returncode
 
-    def _say(self, step: str, line: str) -> None:
-        if self.state is not None:
+    def _say(self, step: str, *lines: str) -> None:
+        if self.state is not None and lines:
             said = self.state.said
-            self._become(said=said | {step: (*said.get(step, ()), line)[-_KEPT:]})
+            self._become(said=said | {step: (*said.get(step, ()), *lines)[-_KEPT:]})
 
     def _become(self, **changes: object) -> None:
         with self._lock:
