@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -184,6 +185,15 @@ def test_who_has_seen_scores_is_never_blind_again(room: Room) -> None:
     with room.desk.store.reading() as connection:
         kept = connection.execute(select(grades)).one()
     assert (kept.grade, bool(kept.blind)) == (4, False)
+
+
+def test_cells_without_a_score_come_last_in_each_sample_of_a_table(tmp_path: Path) -> None:
+    scores = draw_scores(tmp_path)
+    later = pl.when(pl.int_range(pl.len()) < 6).then(pl.lit("S1")).otherwise(pl.lit("S2"))
+    pl.read_csv(scores).with_columns(sample_id=later).write_csv(scores)
+    with opened(f"sqlite:///{tmp_path}/r.db", scores) as room, room.desk.store.reading() as connection:
+        rows = connection.execute(select(cells.c.place, cells.c.score).where(cells.c.sample == 2)).all()
+    assert [place for place, score in sorted(rows) if score is None] == [6]
 
 
 def test_cells_without_a_score_are_drawn_too(room: Room) -> None:

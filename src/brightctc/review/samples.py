@@ -279,7 +279,7 @@ def _with_places(table: pl.DataFrame, level: float | None) -> pl.DataFrame:
     odds = scipy.special.logit(np.clip(score, _NEARLY_0, 1 - _NEARLY_0))
     middle = scipy.special.logit(np.clip(0.5 if level is None else level, _NEARLY_0, 1 - _NEARLY_0))
     orders = {
-        "place": table["rank"].fill_null(table.height + 1),
+        "place": table["rank"].cast(pl.Float64).fill_null(np.inf),  # ranks are among all samples of the table
         "doubt": np.nan_to_num(abs(odds - middle), nan=np.inf),
     }
     return table.with_columns(pl.Series(name, by).rank("ordinal").cast(pl.Int64) for name, by in orders.items())
