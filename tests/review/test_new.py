@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brightctc.errors import UserError
-from brightctc.review import samples
+from brightctc.review import pages, samples
 from brightctc.review.images import Pictures
 from brightctc.review.jobs import Jobs, Wanted
 from brightctc.review.serving import serve
@@ -97,6 +97,15 @@ def test_a_folder_names_its_sample(
     lab.post("/new", **form)
     waited(lab)
     assert [word for word in said[0] if word == "--constant" or word.startswith("sample_id=")] == constant
+
+
+def test_a_list_of_folders_that_is_cut_says_so(lab: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "are shown" not in lab.get("/new")
+    monkeypatch.setattr(pages.new, "_MOST", 1)
+    page = lab.get("/new")
+    assert "The first 1 of 3 folders are shown" in text_of(page)
+    assert '<input name="in"' in page
+    assert "Score new/tube &lt;7&gt;" in lab.get("/new?root=0&in=tube%20%3C7%3E")
 
 
 def test_nothing_outside_can_be_chosen(lab: Person, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from brightctc.errors import UserError
 from brightctc.metrics import upper_bound_of_count
-from brightctc.review import agreeing, counting, picking, replay
+from brightctc.review import agreeing, counting, pages, picking, replay
 from brightctc.review.accounts import Reader, everyone
 from brightctc.review.agreeing import Judged, Verdict, judged, settle
 from brightctc.review.agreement import agreement
@@ -362,6 +362,30 @@ def test_exports(tmp_path: Path) -> None:
     assert len(names) == 1 + 2 * 9
     assert all(re.fullmatch(r"picks\.csv|\d{3}_[A-Za-z0-9_.-]+\.png", name) for name in names)
     assert not [name for name in names if ".." in name]
+
+
+def test_lists_that_are_cut_say_so(quick_room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bo = people(quick_room, "Ada", "Bo")
+    store, lead = quick_room.desk.store, Room(replace(quick_room.desk, queue=0)).enter("Cy")
+    for cell in (1, 2, 3, 4):
+        grade(store, ada, cell, Said(4))
+        grade(store, bo, cell, Said(1))
+    for cell in (1, 2):
+        settle(store, ada, cell, 3, "round")
+    agreed, result = "/samples/1/agreement", "/samples/1/result"
+    assert "are shown" not in lead.get(agreed) + lead.get(result)
+    monkeypatch.setattr(pages.result, "_MOST", 1)
+    page = text_of(lead.get(agreed))
+    assert "The first 1 of 2 are shown; further ones follow as these are settled." in page
+    assert "Settled The first 1 of 2 are shown." in page
+    page = lead.get(result)
+    assert "The first 1 of 2 are shown." in text_of(page)
+    assert '<input name="named"' in page
+    assert "S1/c001" not in page
+    page = lead.get(f"{result}?named=C001")
+    assert "S1/c001" in page
+    assert "are shown" not in page
+    assert "None of them is called so." in lead.get(f"{result}?named=none")
 
 
 def test_pages_of_leads(room: Room) -> None:

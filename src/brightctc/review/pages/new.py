@@ -19,7 +19,7 @@ def new(desk: Desk, asking: Asking) -> Response:
     inside = sorted(path.name for path in here.iterdir() if path.is_dir() and not path.name.startswith("."))
     return page(
         desk, asking, "new.html.j2", jobs=jobs, root=root, at=jobs.below(root, here),
-        inside=inside[:_MOST], presets=PRESETS, steps=STEPS,
+        inside=inside[:_MOST], folders=len(inside), presets=PRESETS, steps=STEPS,
         files=sum(path.is_file() for path in here.iterdir()), state=jobs.state,
     )  # fmt: skip
 
