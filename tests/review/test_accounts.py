@@ -117,6 +117,26 @@ def test_a_new_password(room: Room) -> None:
         accounts.reset(room.desk.store, "Ada", "Cy")
 
 
+def test_who_is_shut_out_sets_no_new_password(quick_room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = quick_room.desk.store
+    quick_room.enter("Ada")
+    quick_room.enter("Bo", "reader")
+    token = accounts.reset(store, "Ada", "Bo")
+    accounts.set_active(store, "Ada", "Bo", active=False)
+    with pytest.raises(UserError, match="may no longer sign in") as refused:
+        accounts.reset(store, "Ada", "Bo")
+    assert refused.value.fix == "let them in first: brightctc review user open Bo"
+    quick_room.stranger().get(f"/welcome/{token}", 404)
+    accounts.set_active(store, "Ada", "Bo", active=True)
+    link = f"/welcome/{accounts.reset(store, 'Ada', 'Bo')}"
+    monkeypatch.setattr(accounts, "sign_in", lambda *_: None)  # shut out in this moment
+    form = {"password": "another long one", "again": "another long one"}
+    answer = quick_room.stranger().client.post(link, data=form)
+    assert answer.status_code == 403
+    assert "<h1>Sign in" in answer.text
+    assert "may not sign in" in answer.text
+
+
 def test_links_end_with_who_made_them_and_with_the_first_lead(room: Room) -> None:
     store = room.desk.store
     earlier, later = (accounts.invite(store, "(command line)", None, "lead") for _ in range(2))

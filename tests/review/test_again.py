@@ -51,6 +51,23 @@ def test_cells_that_are_scored_again_are_not_read_blind_again(room: Room, scores
         export_labels(url, tmp_path / "other.csv", scores=table)
 
 
+def test_tables_without_sample_id_are_different_bloods(tmp_path: Path) -> None:
+    tables = []
+    for folder, size in (("one", 12), ("two", 13)):
+        (tmp_path / folder).mkdir()
+        tables.append(draw_scores(tmp_path / folder, size))
+        pl.read_csv(tables[-1]).drop("sample_id").write_csv(tables[-1])
+    with opened(f"sqlite:///{tmp_path}/r.db", tables[0]) as room:
+        ada = room.enter()
+        ada.read_blind()
+        assert "Cells of scores" in ada.get("/samples/1")
+        samples.take_in(room.desk.store, [tables[1]], COMMAND)
+        assert "Blind reading of scores" in ada.get("/samples/2")
+        ada.post("/samples/2/read", turn=0, grade=4)
+        with room.desk.store.reading() as connection:
+            assert connection.execute(select(grades.c.blind).order_by(grades.c.id.desc()).limit(1)).scalar()
+
+
 def test_images_that_moved_are_found_again(room: Room, scores: Path, tmp_path: Path) -> None:
     (tmp_path / "cohort").rename(tmp_path / "moved")
     meta = scores.with_suffix(".meta.json")

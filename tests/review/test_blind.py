@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -74,6 +75,20 @@ def test_further_random_turns_can_be_taken_back(tmp_path: Path) -> None:
         assert first is not None
         ada.post("/samples/1/read", turn=first.group(1), grade=3)
         assert f'value="{first.group(1)}"' in ada.post("/samples/1/back")
+
+
+def test_what_was_said_blind_stays_once_scores_were_seen(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 60), blind=6) as room:
+        ada = room.enter()
+        turns_of_all = ada.read_blind(grades=[3])
+        ada.post("/samples/1/more")
+        with room.desk.store.reading() as connection:
+            before = connection.execute(select(grades.c.grade, grades.c.blind)).all()
+        for _ in range(3):
+            ada.post("/samples/1/back")
+        with room.desk.store.reading() as connection:
+            assert connection.execute(select(grades.c.grade, grades.c.blind)).all() == before
+        assert len(before) == turns_of_all
 
 
 def test_readers_get_the_same_cells_in_orders_of_their_own(room: Room) -> None:
@@ -170,6 +185,15 @@ def test_who_has_seen_scores_is_never_blind_again(room: Room) -> None:
     with room.desk.store.reading() as connection:
         kept = connection.execute(select(grades)).one()
     assert (kept.grade, bool(kept.blind)) == (4, False)
+
+
+def test_cells_without_a_score_come_last_in_each_sample_of_a_table(tmp_path: Path) -> None:
+    scores = draw_scores(tmp_path)
+    later = pl.when(pl.int_range(pl.len()) < 6).then(pl.lit("S1")).otherwise(pl.lit("S2"))
+    pl.read_csv(scores).with_columns(sample_id=later).write_csv(scores)
+    with opened(f"sqlite:///{tmp_path}/r.db", scores) as room, room.desk.store.reading() as connection:
+        rows = connection.execute(select(cells.c.place, cells.c.score).where(cells.c.sample == 2)).all()
+    assert [place for place, score in sorted(rows) if score is None] == [6]
 
 
 def test_cells_without_a_score_are_drawn_too(room: Room) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from brightctc.review.verifying import verify
 from reviewed import PASSWORD, draw_scores
-from served import server
+from served import server, sign_up
 
 SIZES = ((1440, 900), (768, 1024), (390, 844))
 
@@ -149,6 +149,31 @@ def test_from_the_first_link_to_the_gallery(browser: Any, served: tuple[str, str
     assert watched.wrong == []
     context.close()
     assert verify(db).events > 10
+
+
+@pytest.mark.slow  # a server and a browser
+def test_no_key_grades_before_the_picture_is_there(browser: Any, tmp_path: Path) -> None:
+    with server(draw_scores(tmp_path), "--db", f"sqlite:///{tmp_path}/r.db", "--blind", 0) as (address, said, _):
+        client = sign_up(address, said)
+        cookies = [{"name": name, "value": value, "url": address} for name, value in client.cookies.items()]
+        client.close()
+        context = browser.new_context()
+        context.add_cookies(cookies)
+        page, waiting = context.new_page(), []
+        page.route("**/bright_field.png", lambda route: waiting.append(route))
+        page.goto(f"{address}/cells/1", wait_until="domcontentloaded")
+        page.keyboard.press("4")
+        page.wait_for_timeout(500)
+        assert page.url == f"{address}/cells/1"
+        waiting[0].continue_()
+        page.wait_for_load_state("load")
+        page.unroute_all()
+        pressed(page, "4")
+        assert "/cells/2" in page.url
+        page.goto(f"{address}/cells/12", wait_until="networkidle")  # it can't be read: there is nothing to wait for
+        pressed(page, "0")
+        assert page.locator('[aria-pressed="true"][value="0"]').count() == 1
+        context.close()
 
 
 @pytest.mark.slow  # a browser

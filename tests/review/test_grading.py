@@ -1,12 +1,14 @@
 """Grades with scores in view: a change says why, what was said blind stays, and all of it can be taken back."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
 from brightctc.errors import UserError
 from brightctc.review import replay
 from brightctc.review.accounts import Reader, everyone
-from brightctc.review.grading import AGAIN, FIRST, OPEN, Said, grade
+from brightctc.review.grading import AGAIN, FIRST, OPEN, Said, given_to, grade
 from brightctc.review.schema import events, grades
 from reviewed import Room, text_of
 
@@ -77,6 +79,25 @@ def test_taking_back_a_change_brings_the_grade_before_it(room: Room) -> None:
     ada.post(f"/cells/{cell}/grade", grade=1, reason="x")
     ada.post(f"/cells/{cell}/back")
     assert [row[2] for row in kept(room) if row[:2] == (cell, OPEN)] == [3]
+
+
+def test_taking_back_goes_one_further_each_time(room: Room) -> None:
+    ada = Room(replace(room.desk, queue=0)).enter("Ada")
+    for cell, form in (
+        (1, {"grade": 3, "note": "rim"}), (1, {"grade": 3}), (2, {"grade": 2}), (1, {"grade": 1, "reason": "x"}),
+    ):  # fmt: skip
+        ada.post(f"/cells/{cell}/grade", **form)
+    seen = []
+    for _ in range(5):
+        ada.post("/cells/5/back")
+        with room.desk.store.reading() as connection:
+            given = {cell: given_to(connection, cell) for cell in (1, 2)}
+        seen.append([(cell, one.grade, one.note) for cell, all_of_it in given.items() for one in all_of_it])
+    assert seen == [[(1, 3, ""), (2, 2, "")], [(1, 3, "")], [(1, 3, "rim")], [], []]
+    ada.post("/cells/2/grade", grade=4)
+    ada.post("/cells/5/back")
+    assert [row[2] for row in kept(room)] == [None, None]
+    assert replay.verify(room.desk.store) is None
 
 
 @pytest.mark.parametrize("value", [-1, 5, 40])

@@ -1,5 +1,6 @@
 """A new sample from the browser: a folder below an allowed one is listed, checked and scored, and joins the others."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brightctc.errors import UserError
-from brightctc.review import samples
+from brightctc.review import pages, samples
 from brightctc.review.images import Pictures
 from brightctc.review.jobs import Jobs, Wanted
 from brightctc.review.serving import serve
@@ -58,6 +59,10 @@ def test_a_folder_becomes_a_sample(lab: Person) -> None:
     assert waited(lab) == "done"
     page = lab.get("/new")
     assert "it is among the samples" in page
+    assert "<summary>Images" in page
+    scoring = page.partition("<summary>Scores")[2].partition("<pre>")[2].partition("</pre>")[0]
+    assert all(line.startswith("warning: ") for line in scoring.splitlines())
+    assert not re.search(r"candidate|highest scores|threshold|S00/c", page)
     start = text_of(lab.get("/"))
     assert "S00" in start
     added = lab.get("/samples/2/cells")
@@ -74,6 +79,33 @@ def test_what_fails_says_why(lab: Person) -> None:
     assert "could not be scored" in page
     assert "error" in page
     assert "fix" in page
+
+
+@pytest.mark.parametrize(
+    ("pattern", "constant"),
+    [
+        ("{cell_id}_{channel}.tif", ["--constant", "sample_id=tube <7>/S00"]),
+        ("{sample_id}/{cell_id}.tif", []), ("{folder}/{cell_id}.tif", []),
+    ],
+)  # fmt: skip
+def test_a_folder_names_its_sample(
+    lab: Person, monkeypatch: pytest.MonkeyPatch, pattern: str, constant: list[str]
+) -> None:
+    said: list[list[str]] = []
+    monkeypatch.setattr(Jobs, "_step", lambda self, step, words: said.append(words) or 1)
+    form = {"root": 0, "bundle": 0, "in": "tube <7>/S00", "pattern": pattern}
+    lab.post("/new", **form)
+    waited(lab)
+    assert [word for word in said[0] if word == "--constant" or word.startswith("sample_id=")] == constant
+
+
+def test_a_list_of_folders_that_is_cut_says_so(lab: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "are shown" not in lab.get("/new")
+    monkeypatch.setattr(pages.new, "_MOST", 1)
+    page = lab.get("/new")
+    assert "The first 1 of 3 folders are shown" in text_of(page)
+    assert '<input name="in"' in page
+    assert "Score new/tube &lt;7&gt;" in lab.get("/new?root=0&in=tube%20%3C7%3E")
 
 
 def test_nothing_outside_can_be_chosen(lab: Person, tmp_path: Path) -> None:
@@ -105,7 +137,7 @@ def test_places_that_will_not_do(tmp_path: Path, scores: Path) -> None:
 
 def test_a_job_without_a_bundle_fails_in_words(tmp_path: Path) -> None:
     jobs = Jobs((tmp_path,), (tmp_path,), tmp_path / "work", lambda made, by: None)
-    wanted = Wanted(tmp_path, tmp_path / "no bundle", "", "BF", "", "Ada")
+    wanted = Wanted(tmp_path, "tube", tmp_path / "no bundle", "", "BF", "", "Ada")
     jobs.start(wanted)
     for _ in range(100):
         if jobs.state is not None and jobs.state.step == "failed":

@@ -53,6 +53,16 @@ def test_pictures(quick_room: Room) -> None:
     assert answer.headers["cache-control"] == "private, max-age=3600"
 
 
+def test_one_scale_of_stain_where_few_cells_are_stained(tmp_path: Path) -> None:
+    scores = draw_scores(tmp_path, cells=130)
+    few = pl.when(pl.int_range(pl.len()).is_in([1, 3, 71])).then("dapi")
+    pl.read_csv(scores).with_columns(few).write_csv(scores)
+    with opened(f"sqlite:///{tmp_path}/r.db", scores, blind=0) as room:
+        stain = pixels(room.enter(), "/cells/2/dapi.png")
+    assert np.median(stain) < 30
+    assert stain[16, 16] > 150
+
+
 def test_a_large_crop_is_made_small_for_the_gallery() -> None:
     made = png(np.full((700, 400), 7, np.uint16), (0, 14), small=True)
     assert max(Image.open(io.BytesIO(made)).size) == 160

@@ -4,17 +4,19 @@ import csv
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import fastexcel
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import cohen_kappa_score
 from sqlalchemy import select, text
 
 from brightctc.errors import UserError
 from brightctc.metrics import upper_bound_of_count
-from brightctc.review import agreeing, counting, picking, replay
+from brightctc.review import agreeing, counting, pages, picking, replay
 from brightctc.review.accounts import Reader, everyone
 from brightctc.review.agreeing import Judged, Verdict, judged, settle
 from brightctc.review.agreement import agreement
@@ -133,6 +135,31 @@ def test_counts_say_what_is_known_and_what_is_not(tmp_path: Path) -> None:
         assert "up to 160" in page
 
 
+@pytest.mark.parametrize(
+    ("volume", "fraction", "factor"),
+    [
+        ([5.0], None, 1.5), ([5.0], [0.5], 3), ([5.0], [None], 1.5), ([5.0], [0.5, 0.6], None),
+        ([5.0], [0.5, None], None), ([5.0], [0.0], None), ([5.0], [-0.5], None), ([5.0, 7.5], [0.5], None),
+        ([0.0], None, None), ([None], [0.5], None),
+    ],
+)  # fmt: skip
+def test_per_tube_only_where_the_imaged_blood_is_known(
+    tmp_path: Path, volume: list[float | None], fraction: list[float | None] | None, factor: float | None
+) -> None:
+    scores = draw_scores(tmp_path)
+    columns = {"blood_volume_ml": volume} | ({} if fraction is None else {"fraction_imaged": fraction})
+    pl.read_csv(scores).with_columns(
+        pl.Series(name, [values[at % len(values)] for at in range(12)], pl.Float64) for name, values in columns.items()
+    ).write_csv(scores)
+    with opened(f"sqlite:///{tmp_path}/r.db", scores, blind=0) as room:
+        with room.desk.store.reading() as connection:
+            assert counting.counts(connection, sample_of(room)).factor == factor
+        ada, bo = room.enter("Ada"), room.enter("Bo")
+        for person in (ada, bo):
+            person.post("/cells/1/grade", grade=4)
+        assert ("7.5 mL: not known" in text_of(ada.get("/samples/1/result"))) == (factor is None)
+
+
 def test_a_random_sample_of_the_unread_bounds_them(tmp_path: Path) -> None:
     with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 200), blind=20) as room:
         ada = room.enter("Ada")
@@ -156,9 +183,10 @@ def test_a_random_sample_of_the_unread_bounds_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("draw", "most"),
     [
-        (Draw(100, 0, 0, 0, 100), 100), (Draw(100, 59, 0, 0, 41), 3), (Draw(5000, 100, 0, 0, 4900), 146),
-        (Draw(128, 100, 0, 0, 28), 1), (Draw(128, 116, 1, 1, 12), 1), (Draw(100, 100, 3, 3, 0), 0),
-        (Draw(180, 20, 5, 5, 25), 25), (Draw(180, 20, 0, 9, 160), 14),
+        (Draw(100, 0, 0, 0, 100, 0), 100), (Draw(100, 59, 0, 0, 41, 0), 3), (Draw(5000, 100, 0, 0, 4900, 0), 146),
+        (Draw(128, 100, 0, 0, 28, 0), 1), (Draw(128, 116, 1, 1, 12, 0), 1), (Draw(100, 100, 3, 3, 0, 0), 0),
+        (Draw(180, 20, 5, 5, 25, 0), 25), (Draw(180, 20, 0, 9, 160, 0), 14),
+        (Draw(180, 20, 0, 9, 160, 7), 21), (Draw(100, 100, 3, 3, 0, 2), 2),
     ],
 )  # fmt: skip
 def test_bounds(draw: Draw, most: int) -> None:
@@ -173,6 +201,23 @@ def test_the_bound_on_the_unread_holds_as_often_as_it_says(among: int, drawn: in
         bounds = {x: upper_bound_of_count(int(x), drawn, among) for x in np.unique(found)}
         missed = np.mean([bounds[x] < total for x in found])
         assert missed <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_unread_cells_of_the_highest_rank_may_all_be_positive(tmp_path: Path) -> None:
+    with opened(f"sqlite:///{tmp_path}/r.db", draw_scores(tmp_path, 100), blind=20) as room:
+        room.enter("Bo", "reader").get("/samples/1/read")  # drawn, and none of it read
+        ada = Room(replace(room.desk, queue=0)).enter("Ada")
+        ada.post("/cells/1/grade", grade=1)
+        with room.desk.store.reading() as connection:
+            found = counting.counts(connection, sample_of(room))
+        assert (found.unread, found.draw.unread, found.draw.first, found.draw.most) == (99, 90, 9, 99)
+        ada.post("/samples/1/more")
+        ada.read_blind(grades=[1])
+        with room.desk.store.reading() as connection:
+            found = counting.counts(connection, sample_of(room))
+        assert (found.unread, found.draw.unread, found.draw.first, found.draw.most) == (19, 10, 9, 10)
+        page = text_of(ada.get("/samples/1/result"))
+        assert "of the 19 unread, 9 of which the model ranks first and may all be, up to 10 can be" in page
 
 
 def test_reading_in_the_gallery_is_no_random_reading(tmp_path: Path) -> None:
@@ -317,6 +362,30 @@ def test_exports(tmp_path: Path) -> None:
     assert len(names) == 1 + 2 * 9
     assert all(re.fullmatch(r"picks\.csv|\d{3}_[A-Za-z0-9_.-]+\.png", name) for name in names)
     assert not [name for name in names if ".." in name]
+
+
+def test_lists_that_are_cut_say_so(quick_room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bo = people(quick_room, "Ada", "Bo")
+    store, lead = quick_room.desk.store, Room(replace(quick_room.desk, queue=0)).enter("Cy")
+    for cell in (1, 2, 3, 4):
+        grade(store, ada, cell, Said(4))
+        grade(store, bo, cell, Said(1))
+    for cell in (1, 2):
+        settle(store, ada, cell, 3, "round")
+    agreed, result = "/samples/1/agreement", "/samples/1/result"
+    assert "are shown" not in lead.get(agreed) + lead.get(result)
+    monkeypatch.setattr(pages.result, "_MOST", 1)
+    page = text_of(lead.get(agreed))
+    assert "The first 1 of 2 are shown; further ones follow as these are settled." in page
+    assert "Settled The first 1 of 2 are shown." in page
+    page = lead.get(result)
+    assert "The first 1 of 2 are shown." in text_of(page)
+    assert '<input name="named"' in page
+    assert "S1/c001" not in page
+    page = lead.get(f"{result}?named=C001")
+    assert "S1/c001" in page
+    assert "are shown" not in page
+    assert "None of them is called so." in lead.get(f"{result}?named=none")
 
 
 def test_pages_of_leads(room: Room) -> None:

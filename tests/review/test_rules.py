@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from brightctc.errors import UserError
 from brightctc.review.app import app
 from brightctc.review.guard import HEADERS
 from brightctc.review.pages import RULES
+from brightctc.review.serving import site_of
 from brightctc.review.web import MOST_BYTES, Rule
 from reviewed import PASSWORD, SITE, Person, Room, draw_scores, opened
 
@@ -159,7 +161,8 @@ def test_paths_and_texts_that_break_others(shared: Room) -> None:
 
 
 def test_behind_a_proxy_that_does_tls(shared: Room) -> None:
-    desk = replace(shared.desk, secure=True, proxied=True, hosts=frozenset({"review.lab.example"}))
+    proxy = "https://review.lab.example"
+    desk = replace(shared.desk, secure=True, proxy=proxy, hosts=frozenset({"review.lab.example"}))
     client = TestClient(app(desk), base_url="http://review.lab.example")
     headers = {"origin": "https://review.lab.example", "x-forwarded-for": "203.0.113.5, 10.0.0.9"}
     data = {"name": "Bo", "password": PASSWORD}
@@ -167,6 +170,39 @@ def test_behind_a_proxy_that_does_tls(shared: Room) -> None:
     assert answer.status_code == 303
     assert answer.headers["set-cookie"].startswith("__Host-brightctc=")
     assert client.post("/sign-in", data=data, headers={"origin": "http://review.lab.example"}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "review.lab.example"])
+def test_behind_a_proxy_that_sets_the_host_itself(shared: Room, host: str) -> None:
+    desk = replace(shared.desk, secure=True, proxy="https://review.lab.example:8443")
+    desk = replace(desk, hosts=desk.hosts | {"review.lab.example"})
+    client = TestClient(app(desk), base_url="https://review.lab.example:8443")
+    headers = {"origin": "https://review.lab.example:8443", "host": host, "x-forwarded-for": "203.0.113.6"}
+    data = {"name": "Ada", "password": PASSWORD}
+    assert client.post("/sign-in", data=data, headers=headers, follow_redirects=False).status_code == 303
+    ada = Person(desk, client, "Ada")
+    form = {"csrf": ada.csrf, "name": f"Eve {host}", "role": "reader"}
+    assert "https://review.lab.example:8443/welcome/" in client.post("/readers", data=form, headers=headers).text
+    headers["origin"] = "https://evil.example"
+    assert client.post("/readers", data=form, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("proxy", "site"),
+    [
+        ("https://review.lab.example/", "https://review.lab.example"),
+        ("https://Review.lab.example:443", "https://review.lab.example"),
+        ("https://review.lab.example:8443", "https://review.lab.example:8443"),
+    ],
+)  # fmt: skip
+def test_a_proxys_address_is_what_browsers_call_it(proxy: str, site: str) -> None:
+    assert site_of(proxy) == site
+
+
+@pytest.mark.parametrize("proxy", ["http://a.example", "https://", "https://a.example/review", "https://a.example:x"])
+def test_odd_addresses_of_a_proxy_are_refused(proxy: str) -> None:
+    with pytest.raises(UserError, match="proxy"):
+        site_of(proxy)
 
 
 def test_a_session_is_one_persons(shared: Room) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,13 @@ def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(UserError) as refused, Store.opened(url, make=True):
         pass
     assert "review.db" in (refused.value.fix or "")
+
+
+def test_postgresql_without_its_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(UserError) as refused, Store.opened("postgresql://host/name", make=True):
+        pass
+    assert "pip install 'brightctc[postgres]'" in (refused.value.fix or "")
 
 
 def test_a_missing_file_is_made_only_when_asked(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 from brightctc.review.schema import invitations, readers, sessions
 from brightctc.review.store import Store
 
@@ -69,10 +69,17 @@ def invite(store: Store, by: str, name: str | None, role: Role) -> str:
 
 
 def reset(store: Store, by: str, name: str) -> str:
-    """A token with which a reader sets a new password, once, within two days. Raises UserError for an unknown name."""
+    """A token with which a reader sets a new password, once, within two days.
+
+    Raises UserError for an unknown name, or one that may no longer sign in.
+    """
     token = secrets.token_urlsafe(24)
     with store.writing() as writing:
         role = _known_role(writing.connection, name)
+        active = select(readers.c.active).where(readers.c.name == spelled(name))
+        if not writing.connection.execute(active).scalar():
+            fix = f"let them in first: {typed('review', 'user', 'open', name)}"
+            raise UserError(f"{spelled(name)} may no longer sign in", "name", fix)
         until = (datetime.now(UTC) + _INVITED_FOR).isoformat(timespec="seconds")
         values = {"token": hashed(token), "name": spelled(name), "role": role, "until": until, "by": by, "resets": True}
         writing.connection.execute(insert(invitations).values(values))

@@ -15,8 +15,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, select
 
 from brightctc.review.accounts import Reader
-from brightctc.review.samples import Sample
-from brightctc.review.schema import cells, grades, openings, samples, turns
+from brightctc.review.samples import Sample, of_same_blood
+from brightctc.review.schema import cells, grades, openings, turns
 from brightctc.review.store import Store
 
 _REPEATED = 0.1
@@ -122,8 +122,7 @@ def more(store: Store, sample: Sample, reader: Reader, size: int) -> int:
 
 def has_seen(connection: Connection, sample: Sample, reader: Reader) -> bool:
     """Have scores of this sample, by this or another table, ever been shown to the reader?"""
-    same = select(samples.c.id).where(samples.c.name == sample.name)  # scored again, it is the same blood
-    own = and_(openings.c.sample.in_(same), openings.c.reader == reader.id)
+    own = and_(openings.c.sample.in_(of_same_blood(connection, sample)), openings.c.reader == reader.id)
     return connection.execute(select(openings.c.event).where(own).limit(1)).first() is not None
 
 

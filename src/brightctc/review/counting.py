@@ -19,7 +19,8 @@ class Draw:
 
     among: how many these are. read: of the drawn ones, those whose turn was graded. positive: of these, those that any
     reader gave a 3 or 4, unless a lead settled it otherwise. found: positive ones of all `among` that were read in any
-    way. unread: of all `among`, whether drawn or not.
+    way. unread: of all `among`, whether drawn or not. first: unread ones that the model ranks first: no draw tells of
+    them.
     """
 
     among: int
@@ -27,12 +28,13 @@ class Draw:
     positive: int
     found: int
     unread: int
+    first: int
 
     @property
     def most(self) -> int:
-        """At 95 % no more of the unread ones are positive (one-sided, exact for a draw without replacement)."""
+        """At 95 % no more of all unread ones are positive (one-sided, exact for a draw without replacement)."""
         total = upper_bound_of_count(self.positive, self.read, self.among)
-        return min(self.unread, max(0, total - self.found))
+        return min(self.unread, max(0, total - self.found)) + self.first
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def counts(connection: Connection, sample: Sample, found: list[Judged] | None = 
 def _draw(connection: Connection, sample: Sample, found: list[Judged]) -> Draw:
     ranked, drawn, read = queued(connection, sample)
     if not ranked and not drawn:
-        return Draw(0, 0, 0, 0, 0)
+        return Draw(0, 0, 0, 0, 0, 0)
     others = {one.cell: one for one in found if one.cell not in ranked}
     taken = [others[cell] for cell in drawn & read if cell in others]
     return Draw(
@@ -98,6 +100,7 @@ def _draw(connection: Connection, sample: Sample, found: list[Judged]) -> Draw:
         positive=sum(_may_be_one(one) for one in taken),
         found=sum(_may_be_one(one) for one in others.values()),
         unread=sample.cells - len(ranked) - len(others),
+        first=len(ranked) - (len(found) - len(others)),
     )
 
 
@@ -109,6 +112,6 @@ def _may_be_one(one: Judged) -> bool:
 
 def _factor(sample: Sample) -> float | None:
     """7.5 mL over the blood that was imaged. Losses of enrichment are not in it: nobody knows them of a sample."""
-    known = sample.about.get("known", {})
-    imaged = float(known.get("blood_volume_ml", 0)) * float(known.get("fraction_imaged", 1))
-    return TUBE_ML / imaged if imaged > 0 else None
+    known = sample.about["known"]
+    blood, fraction = known.get("blood_volume_ml"), known.get("fraction_imaged", 1)
+    return TUBE_ML / (blood * fraction) if blood and fraction else None

@@ -33,13 +33,17 @@ class Given:
 
 @dataclass(frozen=True)
 class Said:
-    """What is said of a cell. value: the grade; None takes it back. blind: no score of the sample was seen before."""
+    """What is said of a cell. value: the grade; None: none stands any more. blind: no score of the sample was seen.
+
+    takes_back: what was said last did not hold, and value is what it had replaced.
+    """
 
     value: int | None
     occasion: int = OPEN
     blind: bool = False
     note: str = ""
     reason: str = ""
+    takes_back: bool = False
 
     def __post_init__(self) -> None:
         if self.value is not None and self.value not in range(len(WORDS)):
@@ -74,7 +78,7 @@ def grade(store: Store, reader: Reader, cell: int, said: Said) -> int | None:
             raise UserError("a change of a grade needs a reason", "reason", "say why")
         number = writing.record(
             reader.name,
-            "took back" if said.value is None else "changed" if changes else "graded",
+            "took back" if said.takes_back or said.value is None else "changed" if changes else "graded",
             {"note": said.note, "reason": said.reason.strip()},
             cell=cell,
             sample=sample,
@@ -115,25 +119,42 @@ def standing_grade(reader: int, occasions: tuple[int, ...] = (OPEN, FIRST)) -> S
     )
 
 
-def last_of(connection: Connection, reader: Reader, sample: int, occasions: tuple[int, ...]) -> tuple[int, int] | None:
-    """Cell and occasion of the reader's latest grade in a sample, to be taken back."""
+def last_of(connection: Connection, reader: Reader, sample: int, *, blind: bool) -> tuple[int, int] | None:
+    """Cell and occasion of the reader's latest grade of a turn in a sample, given blind or not, to be taken back."""
     row = connection.execute(
         select(grades.c.cell, grades.c.occasion)
         .join(cells, cells.c.id == grades.c.cell)
         .where(grades.c.reader == reader.id, cells.c.sample == sample, grades.c.grade.is_not(None))
-        .where(grades.c.occasion.in_(occasions))
+        .where(grades.c.occasion != OPEN, grades.c.blind == blind)
         .order_by(grades.c.event.desc())
         .limit(1)
     ).first()
     return None if row is None else (row.cell, row.occasion)
 
 
-def before_last(connection: Connection, reader: Reader, cell: int) -> int | None:
-    """The grade with scores in view that the reader's latest one of this cell replaced; None: there was none."""
-    own = events.c.cell == cell, events.c.who == reader.name, events.c.kind.in_(KINDS)
-    rows = connection.execute(select(events.c.about).where(*own).order_by(events.c.number.desc())).scalars()
-    opened = [about for about in map(json.loads, rows) if about["occasion"] == OPEN]
-    return opened[1]["to"] if len(opened) > 1 else None
+def taking_back(connection: Connection, reader: Reader, sample: int) -> tuple[int, Said] | None:
+    """The cell that the reader graded last with scores in view, and what takes that back: what was said before it."""
+    rows = connection.execute(
+        select(events.c.cell, events.c.kind, events.c.about, texts.c.text)
+        .join(cells, cells.c.id == events.c.cell)
+        .outerjoin(texts, and_(texts.c.event == events.c.number, texts.c.name == "note"))
+        .where(events.c.who == reader.name, events.c.kind.in_(KINDS), cells.c.sample == sample)
+        .order_by(events.c.number)
+    )
+    said: list[tuple[int, int, str]] = []  # of those that were not taken back: cell, grade, note
+    for row in rows:
+        about = json.loads(row.about)
+        if about["occasion"] != OPEN:
+            continue
+        if row.kind != "took back":
+            said.append((row.cell, about["to"], row.text or ""))
+        elif taken := [at for at, one in enumerate(said) if one[0] == row.cell]:
+            del said[taken[-1]]
+    if not said:
+        return None
+    cell = said.pop()[0]
+    value, note = next((one[1:] for one in reversed(said) if one[0] == cell), (None, ""))
+    return cell, Said(value, note=note, reason="undone", takes_back=True)
 
 
 def _with_notes(chosen: Select) -> Select:

@@ -88,9 +88,10 @@ class Pictures:
     def _stain(self, connection: Connection, sample: Sample) -> Window:
         """One window for all stained crops of a sample, so that a faint nucleus looks faint."""
         if sample.id not in self._stains:
-            own = select(cells).where(cells.c.sample == sample.id, cells.c.dapi.is_not(None)).order_by(cells.c.id)
-            step = max(1, sample.cells // _SOME)
-            crops = [self.crop(sample, row, "dapi") for row in connection.execute(own.where(cells.c.row % step == 0))]
+            own = select(cells.c.id).where(cells.c.sample == sample.id, cells.c.dapi.is_not(None)).order_by(cells.c.row)
+            stained = connection.execute(own).scalars().all()
+            some = select(cells).where(cells.c.id.in_(stained[:: -(-len(stained) // _SOME)]))
+            crops = [self.crop(sample, row, "dapi") for row in connection.execute(some)]
             found = [crop for crop in crops if not isinstance(crop, str)]
             low = float(np.median([border_median(crop) for crop in found])) if found else 0.0
             high = max((float(np.percentile(crop, _OF_SAMPLE)) for crop in found), default=1.0)

@@ -27,9 +27,13 @@ _KEPT = 400  # lines of what a step says
 
 @dataclass(frozen=True)
 class Wanted:
-    """A folder to be scored. pattern: empty for the bundle's own. by: who asked."""
+    """A folder to be scored. sample: its name where file names have none. pattern: empty for the bundle's own.
+
+    by: who asked.
+    """
 
     folder: Path
+    sample: str
     bundle: Path
     pattern: str
     bright_field: str
@@ -76,6 +80,11 @@ class Jobs:
             raise UserError("there is no such folder below the ones that may be scored", path, "choose another")
         return found
 
+    def below(self, root: int, folder: Path) -> str:
+        """Path of a folder from the root that it lies below; empty for the root itself."""
+        path = folder.resolve().relative_to(self.roots[root].resolve())
+        return "" if path == Path() else path.as_posix()
+
     def start(self, wanted: Wanted) -> None:
         """Begin. Raises UserError while another job runs."""
         with self._lock:
@@ -105,7 +114,7 @@ class Jobs:
                 self._become(step="failed")
 
     def _step(self, step: str, words: Sequence[str]) -> int:
-        command = [sys.executable, "-m", "brightctc", *words]
+        command, said = [sys.executable, "-m", "brightctc", *words], []
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             assert process.stdout is not None
             for line in process.stdout:
@@ -113,13 +122,16 @@ class Jobs:
                 if found:
                     self._become(done=int(found["done"]), total=int(found["total"]))
                 else:
-                    self._say(step, line.rstrip())
+                    said.append(line.rstrip())
+        if step == "predict" and not process.returncode:  # candidates and scores come after the blind reading
+            said = [line for line in said if line.startswith("warning:")]
+        self._say(step, *said)
         return process.returncode
 
-    def _say(self, step: str, line: str) -> None:
-        if self.state is not None:
+    def _say(self, step: str, *lines: str) -> None:
+        if self.state is not None and lines:
             said = self.state.said
-            self._become(said=said | {step: (*said.get(step, ()), line)[-_KEPT:]})
+            self._become(said=said | {step: (*said.get(step, ()), *lines)[-_KEPT:]})
 
     def _become(self, **changes: object) -> None:
         with self._lock:
@@ -135,6 +147,8 @@ def _commands(wanted: Wanted, made: Path, scores: Path) -> list[list[str]]:
     words = ["import", str(wanted.folder), str(made / "cohort"), "--pattern", pattern or "{cell_id}.tif"]
     if "{channel}" in pattern:
         words += ["--bright-field", bright_field, *(["--dapi", dapi] if dapi else [])]
+    if "{sample_id}" not in pattern and "{folder}" not in pattern:  # {folder}: ids may start anew in each folder
+        words += ["--constant", f"sample_id={wanted.sample}"]
     return [
         words,
         ["check", str(made / "cohort")],

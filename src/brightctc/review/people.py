@@ -24,7 +24,10 @@ def shut(db: str, name: str, *, out: bool) -> None:
 
 
 def reset(db: str, name: str, *, address: str = "http://127.0.0.1:8000") -> str:
-    """A link with which a reader sets a new password, once, within two days. Raises UserError for an unknown name."""
+    """A link with which a reader sets a new password, once, within two days.
+
+    Raises UserError for an unknown name, or one that may no longer sign in.
+    """
     with Store.opened(db) as store:
         token = accounts.reset(store, COMMAND, name)
     return f"{address.rstrip('/')}/welcome/{token}"

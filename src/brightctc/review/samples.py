@@ -44,6 +44,11 @@ class Sample:
         return self.about["classes"]["positive"]
 
     @property
+    def is_named(self) -> bool:
+        """Does the table itself name it? Else its name is the table's, and other bloods may have the same."""
+        return self.about.get("named", True)
+
+    @property
     def image_root(self) -> Path:
         """The folder that image paths are relative to."""
         return Path(self.about["image_root"])
@@ -88,6 +93,12 @@ def sample_of(connection: Connection, key: int) -> Sample | None:
     """By its number."""
     found = connection.execute(select(samples).where(samples.c.id == key)).first()
     return None if found is None else _sample(found)
+
+
+def of_same_blood(connection: Connection, sample: Sample) -> list[int]:
+    """Numbers of this sample and of those that other tables name so: the same blood, scored again."""
+    namesakes = connection.execute(select(samples).where(samples.c.name == sample.name))
+    return [row.id for row in namesakes if row.id == sample.id or (sample.is_named and _sample(row).is_named)]
 
 
 def of_table(every: Sequence[Sample], scores: Path | None) -> list[Sample]:
@@ -162,6 +173,7 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
     alone = pl.lit(read.path.stem)
     given = pl.coalesce(pl.col("sample_id").cast(pl.String), alone) if "sample_id" in read.table.columns else alone
     table = read.table.with_columns(sample_id=given)
+    named = set(read.table["sample_id"].cast(pl.String)) if "sample_id" in read.table.columns else set()
     found = []
     with store.writing() as writing:
         for (name,), part in table.partition_by("sample_id", as_dict=True, maintain_order=True).items():
@@ -176,7 +188,12 @@ def _taken_in(store: Store, read: Scores, by: str) -> list[Sample]:
                 _insert(
                     writing,
                     by,
-                    {"name": name, "scores": digest, "about": _with_facts(about, part), "cells": part.height},
+                    {
+                        "name": name,
+                        "scores": digest,
+                        "about": _with_facts(about | {"named": name in named}, part),
+                        "cells": part.height,
+                    },
                     placed,
                 )
             found.append(_sample(writing.connection.execute(own).one()))
@@ -200,10 +217,10 @@ def _follow(writing: Writing, by: str, known: Row, image_root: str) -> None:
 
 def _with_facts(about: dict[str, Any], table: pl.DataFrame) -> str:
     """JSON of what is said of the scores, and what holds for the sample as a whole, counted once."""
-    known = {name: value for name in _OF_SAMPLE if (value := _same(table, name))}
+    told = [name for name in _OF_SAMPLE if name in table.columns and table[name].null_count() < table.height]
     flags = table["flags"].drop_nulls().str.split(FLAG_SEPARATOR).explode().drop_nulls()
     facts = {
-        "known": known,
+        "known": {name: _same(table[name]) for name in told},
         "calls": _counted(table["call"].fill_null("unread")),
         "flags": _counted(flags.filter(flags != "")),
         "dapi": "dapi" in table.columns and table["dapi"].null_count() < table.height,
@@ -216,11 +233,9 @@ def _counted(values: pl.Series) -> dict[str, int]:
     return dict(sorted(Counter(values.to_list()).items()))
 
 
-def _same(table: pl.DataFrame, name: str) -> object:
-    """The one value that all cells of a sample have in a column; None where they differ, or there is none."""
-    if name not in table.columns or table[name].null_count() or table[name].n_unique() != 1:
-        return None
-    return table[name][0]
+def _same(values: pl.Series) -> object:
+    """The one value above 0 that all cells of a sample have; None where there is no such."""
+    return values[0] if values.n_unique() == 1 and values[0] > 0 else None
 
 
 def _insert(writing: Writing, by: str, sample: dict[str, Any], table: pl.DataFrame) -> None:
@@ -264,7 +279,7 @@ def _with_places(table: pl.DataFrame, level: float | None) -> pl.DataFrame:
     odds = scipy.special.logit(np.clip(score, _NEARLY_0, 1 - _NEARLY_0))
     middle = scipy.special.logit(np.clip(0.5 if level is None else level, _NEARLY_0, 1 - _NEARLY_0))
     orders = {
-        "place": table["rank"].fill_null(table.height + 1),
+        "place": table["rank"].cast(pl.Float64).fill_null(np.inf),  # ranks are among all samples of the table
         "doubt": np.nan_to_num(abs(odds - middle), nan=np.inf),
     }
     return table.with_columns(pl.Series(name, by).rank("ordinal").cast(pl.Int64) for name, by in orders.items())

@@ -1,6 +1,7 @@
 """The verb `review serve`: scores tables → a page in the browser."""
 
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from brightctc.review.web import Desk
 
 BLIND = 200
 """Cells of a blind reading, unless told otherwise."""
+_PROXY = re.compile(r"(?P<site>https://([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)/?")
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def serve(
     request. Raises UserError for what the user can fix.
     """
     _refuse_open(host, tls, plain or proxy is not None)
-    _refuse_odd_proxy(proxy)
+    site = None if proxy is None else site_of(proxy)
     _refuse_taken_port(host, port)
     _refuse_bad_certificate(tls)
     _refuse_unusable(new, bundles)
@@ -97,17 +99,17 @@ def serve(
             samples.refuse_hidden_images(everything, connection, (*images, *new))
         if not everything and not new:
             raise UserError("there is nothing to review", db, f"give scores: {typed('review', 'serve', 'scores.csv')}")
-        address = (proxy or f"{'https' if tls else 'http'}://{_in_address(host)}:{port}").rstrip("/")
+        address = site or f"{'https' if tls else 'http'}://{_in_address(host)}:{port}"
         invitation = None
         if accounts.needs_a_lead(store):
             invitation = f"{address}/welcome/{accounts.invite(store, COMMAND, None, 'lead')}"
-        names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts, *_host_of(proxy)})
+        names = frozenset({_in_address(host), "127.0.0.1", "localhost", "[::1]", *hosts, *_host_of(site)})
         pictures = Pictures((*images, *new))
         jobs = None
         if new:
             jobs = Jobs(tuple(new), tuple(bundles), work, lambda made, by: _take_in(store, made, by))
-        proxied = proxy is not None
-        desk = Desk(store, pictures, blind, tls is not None or proxied, names, jobs, proxied, maps, nearest)
+        secure = tls is not None or site is not None
+        desk = Desk(store, pictures, blind, secure, names, jobs, site, maps, nearest)
         stop = in_background(store, pictures, desk.traffic)
         if ready is not None:
             told = tuple(f"{each.bundle.about.name}: {each.told}" for each in nearest.learned.values())
@@ -159,13 +161,17 @@ def _refuse_bad_certificate(tls: tuple[Path, Path] | None) -> None:
         raise UserError(what, f"{tls[0]}, {tls[1]}", "give PEM files that belong together") from None
 
 
-def _refuse_odd_proxy(proxy: str | None) -> None:
-    if proxy is not None and not (proxy.startswith("https://") and _host_of(proxy)):
-        raise UserError("a proxy's address begins with https://", proxy, "give e.g. --proxy https://review.lab.example")
+def site_of(proxy: str) -> str:
+    """What browsers call a proxy: scheme, name and, but for 443, port. Raises UserError for another address."""
+    found = _PROXY.fullmatch(proxy.lower())
+    if found is None:
+        fix = "give e.g. --proxy https://review.lab.example"
+        raise UserError("a proxy's address is https:// and a name, without a path", proxy, fix)
+    return found["site"].removesuffix(":443")
 
 
-def _host_of(address: str | None) -> list[str]:
-    found = urlsplit(address or "").hostname
+def _host_of(site: str | None) -> list[str]:
+    found = urlsplit(site or "").hostname
     return [found] if found else []
 
 

@@ -92,7 +92,7 @@ class Store:
         parsed = _parsed(url)
         if parsed.get_backend_name() == "sqlite" and not make and not Path(str(parsed.database)).is_file():
             raise UserError("there is no such database", parsed.database, "give the --db that review serve was given")
-        engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        engine = _engine(parsed)
         if parsed.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, parsed)
         try:
@@ -181,6 +181,14 @@ def _parsed(url: str) -> URL:
     if backend != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise UserError("a review is kept in an SQLite file or in PostgreSQL", url, fix)
     return parsed
+
+
+def _engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=url.get_backend_name() != "sqlite")
+    except ModuleNotFoundError:
+        where, fix = url.render_as_string(hide_password=True), "pip install 'brightctc[postgres]'"
+        raise UserError("what speaks to PostgreSQL is not installed", where, fix) from None
 
 
 def _prepare_sqlite(engine: Engine, url: URL) -> None:

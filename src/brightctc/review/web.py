@@ -37,7 +37,8 @@ _MOST = 2**31 - 1
 class Desk:
     """What the server holds. queue: cells of a blind reading. secure: reached by TLS. hosts: names it answers to.
 
-    jobs: that score new samples; None: the server was started without. proxied: a proxy tells who asks.
+    jobs: that score new samples; None: the server was started without. proxy: what browsers call a proxy before this
+    server, that tells who asks; None: there is none.
     maps: of bundles that are here; nearest: the training cells of some of these.
     """
 
@@ -47,7 +48,7 @@ class Desk:
     secure: bool
     hosts: frozenset[str]
     jobs: Jobs | None = None
-    proxied: bool = False
+    proxy: str | None = None
     maps: Maps = field(default_factory=lambda: Maps(()))
     nearest: Nearest = field(default_factory=Nearest)
     traffic: Traffic = field(default_factory=Traffic)
@@ -84,7 +85,7 @@ class Asking:
 
     def address(self, desk: "Desk") -> str:
         """From where: the network address; behind a proxy the one that it names last."""
-        named = self.request.headers.get("x-forwarded-for", "") if desk.proxied else ""
+        named = self.request.headers.get("x-forwarded-for", "") if desk.proxy else ""
         seen = self.request.client.host if self.request.client else ""
         return named.rpartition(",")[2].strip()[:64] or seen
 
@@ -94,8 +95,8 @@ class Asking:
         return hmac.new(self.token.encode(), b"csrf", hashlib.sha256).hexdigest() if self.token else ""
 
     def site(self, desk: "Desk") -> str:
-        """How the browser got here: scheme and host, for a link to be sent."""
-        return f"{'https' if desk.secure else 'http'}://{self.request.headers.get('host', '')}"
+        """How browsers get here: scheme and host, for a link to be sent."""
+        return desk.proxy or _asked_for(desk, self.request)
 
     def number(self, name: str) -> int:
         """A whole number of the address; one that no database has asks for nothing that is there."""
@@ -190,9 +191,14 @@ async def _form(request: Request) -> dict[str, str]:
         return {name: value.replace("\0", "") for name, value in form.items() if isinstance(value, str)}
 
 
+def _asked_for(desk: Desk, request: Request) -> str:
+    """Scheme and host as the request names them."""
+    return f"{'https' if desk.secure else 'http'}://{request.headers.get('host', '')}"
+
+
 def _refuse_foreign(desk: Desk, request: Request) -> None:
     """A form of another site is no wish of the reader's."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    own = Asking(request, None, "", {}).site(desk)
-    if (origin is not None and origin != own) or site in ("cross-site", "same-site"):
+    own = (None, desk.proxy, _asked_for(desk, request))  # a proxy may name itself to this server, or this server
+    if origin not in own or site in ("cross-site", "same-site"):
         raise HTTPException(403, "This form came from another site.")

@@ -82,10 +82,9 @@ def back(desk: Desk, asking: Asking) -> Response:
     """Take the latest grade of this sample back that was given with scores in view, and go to its cell."""
     with desk.store.reading() as connection:
         row, sample = _known(connection, asking)
-        last = grading.last_of(connection, asking.who, sample.id, (grading.OPEN,))
-        before = None if last is None else grading.before_last(connection, asking.who, last[0])
+        last = grading.taking_back(connection, asking.who, sample.id)
     if last is not None:
-        grading.grade(desk.store, asking.who, last[0], grading.Said(before, reason="undone"))
+        grading.grade(desk.store, asking.who, *last)
     return moved(f"/cells/{last[0] if last else row.id}?{View.asked(asking).address}")
 
 

@@ -80,7 +80,9 @@ def sign_up(desk: Desk, asking: Asking) -> Response:
             fault=fault,
         )
     session = accounts.sign_in(desk.store, name, password)
-    assert session is not None, "the account was just made"
+    if session is None:  # shut out meanwhile
+        fault = "The password is set, but you may not sign in. Ask a lead."
+        return page(desk, asking, "sign_in.html.j2", 403, name=name, fault=fault)
     return _with_session(desk, session)
 
 

@@ -16,11 +16,10 @@ def new(desk: Desk, asking: Asking) -> Response:
     jobs, given = _jobs(desk), asking.request.query_params
     root = whole_number(given.get("root", "0"), _NONE)
     here = jobs.folder_of(root, given.get("in", ""))
-    base = jobs.roots[root]
     inside = sorted(path.name for path in here.iterdir() if path.is_dir() and not path.name.startswith("."))
-    at = "" if here.resolve() == base.resolve() else str(here.resolve().relative_to(base.resolve()))
     return page(
-        desk, asking, "new.html.j2", jobs=jobs, root=root, at=at, inside=inside[:_MOST], presets=PRESETS, steps=STEPS,
+        desk, asking, "new.html.j2", jobs=jobs, root=root, at=jobs.below(root, here),
+        inside=inside[:_MOST], folders=len(inside), presets=PRESETS, steps=STEPS,
         files=sum(path.is_file() for path in here.iterdir()), state=jobs.state,
     )  # fmt: skip
 
@@ -31,10 +30,12 @@ def start(desk: Desk, asking: Asking) -> Response:
     bundle = whole_number(form.get("bundle", ""), _NONE)
     if bundle >= len(jobs.bundles):
         raise HTTPException(400, "There is no such bundle.")
-    folder = jobs.folder_of(whole_number(form.get("root", ""), _NONE), form.get("in", ""))
+    root = whole_number(form.get("root", ""), _NONE)
+    folder = jobs.folder_of(root, form.get("in", ""))
+    sample = jobs.below(root, folder) or folder.resolve().name
     pattern = form.get("pattern", "").strip() or PRESETS.get(form.get("preset", ""), "")
     names = (form.get("bright_field", "").strip() or "BF", form.get("dapi", "").strip())
-    jobs.start(Wanted(folder, jobs.bundles[bundle], pattern, *names, by=asking.who.name))
+    jobs.start(Wanted(folder, sample, jobs.bundles[bundle], pattern, *names, by=asking.who.name))
     return moved("/new")
 
 

@@ -44,14 +44,14 @@ def grade(desk: Desk, asking: Asking) -> Response:
 
 
 def back(desk: Desk, asking: Asking) -> Response:
-    """Take the latest blind grade back; the cell comes again."""
+    """Take the latest grade of a turn back; the cell comes again. What was said blind stays once scores were seen."""
     sample = known_sample(desk, asking)
-    occasions = (grading.FIRST, grading.AGAIN)
     is_done = blind.standing(desk.store, sample, asking.who, desk.queue).next is None
     with desk.store.reading() as connection:
-        last = None if is_done else grading.last_of(connection, asking.who, sample.id, occasions)
+        unseen = not blind.has_seen(connection, sample, asking.who)
+        last = None if is_done else grading.last_of(connection, asking.who, sample.id, blind=unseen)
     if last is not None:
-        grading.grade(desk.store, asking.who, last[0], grading.Said(None, last[1], blind=True, reason="undone"))
+        grading.grade(desk.store, asking.who, last[0], grading.Said(None, last[1], blind=unseen, reason="undone"))
     return moved(f"/samples/{sample.id}/read")
 
 

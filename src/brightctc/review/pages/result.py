@@ -30,13 +30,13 @@ def agreed(desk: Desk, asking: Asking) -> Response:
     with desk.store.reading() as connection:
         found = agreement.agreement(connection, sample)
         every = agreeing.judged(connection, sample)
-        settled = [one for one in every if one.settled is not None][:_MOST]
-        why = agreeing.reasons(connection, [one.cell for one in settled])
+        settled = [one for one in every if one.settled is not None]
+        why = agreeing.reasons(connection, [one.cell for one in settled[:_MOST]])
     opened = [one for one in every if one.verdict is agreeing.Verdict.OPEN]
     opened.sort(key=lambda one: (-one.apart, one.cell))
     return page(
         desk, asking, "agreement.html.j2", sample=sample, found=found, opened=opened[:_MOST], left=len(opened),
-        settled=settled, why=why, tab="agreement",
+        settled=settled[:_MOST], all_settled=len(settled), why=why, tab="agreement",
     )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def settle(desk: Desk, asking: Asking) -> Response:
 
 def result(desk: Desk, asking: Asking) -> Response:
     """Counts, the sheet, and what could be put on it."""
-    sample = _opened(desk, asking)
+    sample, named = _opened(desk, asking), asking.request.query_params.get("named", "")[:200]
     with desk.store.reading() as connection:
         every = agreeing.judged(connection, sample)
         count = counting.counts(connection, sample, every)
@@ -63,6 +63,7 @@ def result(desk: Desk, asking: Asking) -> Response:
     verdict = agreeing.Verdict
     every.sort(key=lambda one: -scored.get(one.cell, 0))
     may = [one for one in every if one.positive and one.verdict is not verdict.OPEN and one.cell not in there]
+    chosen = [one for one in may if named.casefold() in one.cell_id.casefold()]
     controls = [one for one in every if one.verdict is verdict.REJECTED and one.cell not in there]
     return page(
         desk,
@@ -71,7 +72,10 @@ def result(desk: Desk, asking: Asking) -> Response:
         sample=sample,
         count=count,
         sheet=sheet,
-        may=may[:_MOST],
+        may=chosen[:_MOST],
+        all_chosen=len(chosen),
+        all_may=len(may),
+        named=named,
         controls=controls[::-1][:24],
         all_controls=len(controls),
         tab="result",

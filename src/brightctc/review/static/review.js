@@ -55,7 +55,7 @@ document.addEventListener("keydown", (event) => {
 const grading = document.getElementById("grading");
 if (grading) {
   let sent = false;
-  const crop = grading.closest("body.reading") && document.querySelector(".crop");
+  const crop = document.querySelector(".crop[src]"); /* in bright field; a cell that can't be read has none */
   let came = !crop || crop.complete;
   if (crop) {
     const failed = () => {
@@ -67,7 +67,7 @@ if (grading) {
     };
     if (crop.complete && !crop.naturalWidth) failed();
     crop.addEventListener("load", () => { came = true; });
-    crop.addEventListener("error", failed);
+    crop.addEventListener("error", failed, { once: true });
   }
   grading.addEventListener("submit", (event) => {
     if (sent || !came || !event.submitter) event.preventDefault();
