@@ -73,7 +73,7 @@ def baselines(
     rows, left_out = cells_of(held.classes, held, part)
     exam = Exam.of(held, rows, part, by, seed)
     network = None if bundle is None else _network(bundle, held, rows, part, by)
-    left_out += opening_warnings(held, part, "baselines", ",".join(names))
+    left_out += opening_warnings(held, part, "baselines", _analysis(names, network, seed))
     drawn = Resampling(resamples, seed)
     found: dict[str, Evaluation] = {}
     if network is not None:
@@ -96,6 +96,12 @@ def _network(bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: st
     read = Bundle.read(bundle)
     cells_of(read.classes, cohort, part)
     return read, claim_of(read.seen, cohort, rows, part, "bright_field", by)
+
+
+def _analysis(names: tuple[str, ...], network: tuple[Bundle, Claim] | None, seed: int) -> str:
+    """What is measured: beside another network, or with another seed, it is another analysis."""
+    beside = f" {network[0].hash}" if network is not None else ""
+    return f"{','.join(names)}{beside} seed {seed}"
 
 
 def _warnings(found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...]) -> tuple[str, ...]:
