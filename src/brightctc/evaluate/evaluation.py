@@ -1,12 +1,12 @@
 """Scored cells → every figure with its interval, what it may claim, and what to beware of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brightctc.bundle import BundleThreshold
-from brightctc.cohort import Classes, owners_of
+from brightctc.cohort import NOBODY, Classes, owners_of
 from brightctc.evaluate.cells import ScoredCells
 from brightctc.evaluate.claim import Claim
 from brightctc.metrics import (
@@ -109,9 +109,13 @@ class Evaluation:
 
     @property
     def holders(self) -> tuple[int, int]:
-        """Units (donors, samples) in all, and with positive cells."""
-        with_positives = {member for member, positive in zip(self.members, self.positive, strict=True) if positive}
-        return len(set(self.members)), len(with_positives)
+        """Known units (donors, samples), in all and with positive cells; a sample that stands for a donor is none."""
+        known = [
+            (member, positive)
+            for member, positive in zip(self.members, self.positive, strict=True)
+            if member is not NOBODY and member[0] == self.claim.by
+        ]
+        return len({member for member, _ in known}), len({member for member, positive in known if positive})
 
 
 def evaluation_of(
@@ -142,7 +146,9 @@ def intervals_of(seeds: Sequence[ScoredCells], claim: Claim, drawn: Resampling) 
             seed=drawn.seed,
         )
 
-    found = of(Judged.labelled(seeds, claim))
+    judged = Judged.labelled(seeds, claim)
+    found = of(judged)
+    found = replace(found, warnings=(*found.warnings, *_stand_ins(judged.members, claim)))
     if not seeds[0].labelled.all():
         found.figures[LOOKS] = of(Judged.every(seeds, claim)).figures[LOOKS]
     return found
@@ -152,6 +158,21 @@ def meaning_of(found: Intervals, claim: Claim) -> str:
     """What the intervals are of; the stamps have the last word on whom they speak of."""
     drawn, _, of_whom = found.meaning.partition(": ")
     return ": ".join(filter(None, (drawn, "; ".join(claim.stamps) or of_whom)))
+
+
+def _stand_ins(members: list, claim: Claim) -> list[str]:
+    """Which cells are not resampled with a donor (sample) that is known."""
+    unit, nobodys = claim.unit, members.count(NOBODY)
+    others = sum(member is not NOBODY and member[0] != claim.by for member in members)
+    of, found = f"of {len(members):,} labelled cells", []
+    if others:
+        found.append(f"{others:,} {of} have no {unit}: each of their samples counts as one")
+    if nobodys:
+        lack = "neither donor nor sample" if claim.by == "donor_id" else f"no {unit}"
+        found.append(
+            f"{nobodys:,} {of} have {lack}: together they count as one {unit}, since nobody knows of how many they are"
+        )
+    return found
 
 
 def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:
