@@ -1,5 +1,6 @@
-"""Declared pairs: compared by the figures that are printed."""
+"""Declared pairs: compared by the figures that are printed; what is said of rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from brightctc.study.comparing import compared
 from brightctc.study.measuring import Row
 from brightctc.study.plan import TEST
 from brightctc.study.scores import Scoring
+from brightctc.study.wording import warnings_of
 
 CLASSES = Classes(negative="leukocyte", positive="CTC")
 LINE = BundleThreshold(policy="f1", logit=0.0, score=0.5)
@@ -57,3 +59,11 @@ def test_looks_per_true_call_count_unlabelled_cells_in_pairs_and_seeds_as_in_the
     assert pair.difference.value == pytest.approx(0.5)
     recall = next(each for each in compared([first, second], [("first", "second")], "recall"))
     assert recall.difference.value == 0.0, "other figures are of the labelled cells"
+
+
+def test_warnings_of_every_seeds_claim_are_told() -> None:
+    """Given bundles are seeds of one row, and need not know their donors alike."""
+    row = row_of("given", [np.arange(48) % 6 < 2] * 2)
+    claims = [replace(CLAIM, warnings=(words,)) for words in ("of the first", "of the second")]
+    row = replace(row, scorings=tuple(Scoring.of(LINE, claim, ()) for claim in claims))
+    assert {"of the first", "of the second"} <= set(warnings_of([row]))

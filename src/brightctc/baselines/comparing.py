@@ -81,7 +81,7 @@ def baselines(
         found[NETWORK] = evaluation_of(scored, network[1], held.classes, network[0].threshold, drawn)
     found |= measured(names, exam, drawn, progress)
     claim = exam.claim
-    warnings = _warnings(found, claim, left_out)
+    warnings = _warnings(found, claim, left_out, () if network is None else network[0].warnings)
     record = record_of(found, claim, warnings)
     with files.new_folder(out, overwrite=overwrite) as folder:
         files.write_json(folder / "baselines.json", record)
@@ -104,8 +104,12 @@ def _analysis(names: tuple[str, ...], network: tuple[Bundle, Claim] | None, seed
     return f"{','.join(names)}{beside} seed {seed}"
 
 
-def _warnings(found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once: of the part, of its units, and of the validation cells that the thresholds rest on."""
+def _warnings(
+    found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...], of_bundle: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Each once: of the part, of its units, of the validation cells that thresholds rest on, of the network alone."""
     first = next(iter(found.values()))
     lines = [warning for evaluation in found.values() for warning in evaluation.threshold.warnings]
-    return tuple(dict.fromkeys((*left_out, *claim.warnings, *first.intervals.warnings, *lines)))
+    shared = (*left_out, *claim.warnings, *first.intervals.warnings, *lines)
+    own = (*found[NETWORK].warnings, *of_bundle) if NETWORK in found else ()
+    return tuple(dict.fromkeys((*shared, *(f"{NETWORK}: {words}" for words in own if words not in shared))))
