@@ -168,6 +168,9 @@ def test_unlabelled_objects_count_as_looks_and_nothing_else(bundle: Path, images
         pytest.param({}, "sample_id", "not for new patients", "whole samples", id="split by sample"),
         pytest.param({}, "cell_id", "cells and seeds only; not for new patients", "cells, each", id="split by cell"),
         pytest.param({"by": "cell_id"}, "donor_id", "cells and seeds only", "cells, each", id="resampled by cell"),
+        pytest.param(
+            {"by": "sample_id"}, "cell_id", "cells and seeds only", "whole samples", id="split cells, samples"
+        ),
         pytest.param({"part": "train"}, "donor_id", "seen in training", "seen in training", id="training part"),
         pytest.param({"part": "validation"}, "donor_id", "seen in training", "no intervals", id="validation part"),
         pytest.param({"channel": "dapi"}, "donor_id", "negative control: DAPI images", "whole donors", id="DAPI"),
