@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from brightctc import evaluate
 from brightctc.baselines import BASELINES, BaselinesResult, baselines
+from brightctc.bundle import Seen
 from brightctc.cli.app import app
 from brightctc.errors import UserError
 from evaluated import cohort_of, drawn_cells
-from tiny_bundle import tiny_bundle
+from tiny_bundle import tiny_bundle, tiny_parts
 
 ONLY = ("constant", "size", "hog_linear")
 
@@ -64,6 +65,18 @@ def test_differences_to_the_network_are_in_pairs(result: BaselinesResult) -> Non
         gain = models[name]["network_minus_this"]["roc_auc"]
         assert gain["value"] == pytest.approx(models["network"]["roc_auc"]["value"] - models[name]["roc_auc"]["value"])
         assert gain["low"] <= gain["value"] <= gain["high"]
+
+
+def test_what_is_said_of_the_network_alone(cohort: Path, tmp_path: Path) -> None:
+    """As evaluate says it: here of a bundle that knows no donors, and of its training."""
+    provenance = tiny_parts().provenance.model_copy(update={"warnings": ("trained on few cells",)})
+    seen = Seen.of(train_cells=["a"], validation_cells=["b"])
+    model = tiny_bundle(tmp_path / "bundle", seen=seen, provenance=provenance)
+    told = baselines(cohort, tmp_path / "out", bundle=model.folder, only=("constant",), resamples=50).warnings
+    assert "network: trained on few cells" in told
+    assert any(words.startswith("network: the bundle does not know the donors") for words in told)
+    alone = evaluate(model.folder, cohort, tmp_path / "alone", resamples=50).warnings
+    assert {words.removeprefix("network: ") for words in told} >= set(alone)
 
 
 def test_scores_have_a_row_a_cell_and_a_column_a_model(cohort: Path, result: BaselinesResult) -> None:

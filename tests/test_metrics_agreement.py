@@ -71,6 +71,12 @@ def test_intervals_hold_the_value_and_narrow() -> None:
     assert (alone.value, alone.low, alone.reason) == (1, None, "too few cells for an interval")
 
 
+def test_readers_who_agree_on_every_cell_are_given_no_interval_of_no_width() -> None:
+    found = with_interval(weighted_kappa, np.diag([20, 20, 20, 20]))
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+    assert (found.reason or "").startswith("the same in every resample")
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     truth = np.array([[0.3, 0.1, 0.0, 0.0], [0.1, 0.2, 0.05, 0.0], [0.0, 0.05, 0.1, 0.02], [0.0, 0.0, 0.02, 0.06]])
     rng, value = np.random.default_rng(1), float(weighted_kappa(truth))

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from brightctc.metrics import Scored, cliffs_delta, intervals, roc_auc
+from brightctc.metrics.units import Unit
 
 
 def test_a_worked_example() -> None:
@@ -34,6 +35,15 @@ def test_without_a_class_it_is_undefined(positive: list[bool]) -> None:
     found = cliffs_delta(np.array(positive, dtype=bool), np.arange(float(len(positive))))
     assert found.value is None
     assert found.reason
+
+
+@pytest.mark.parametrize("unit", ["cell", "donor"])
+def test_classes_that_do_not_overlap_give_no_interval_of_no_width(unit: Unit) -> None:
+    donor = np.arange(48) % 8
+    positive = np.arange(48) < 24
+    found = cliffs_delta(positive, positive + donor / 100, unit=unit, groups=donor.tolist(), resamples=100)
+    assert (found.value, found.low, found.high) == (1.0, None, None)
+    assert (found.reason or "").startswith("the same in every resample")
 
 
 @pytest.mark.slow

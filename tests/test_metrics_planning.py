@@ -13,6 +13,7 @@ from brightctc.metrics import (
     resampled_figures,
     units_needed,
 )
+from brightctc.metrics.errorless import EXACT
 
 
 def calls(sd: float, donors: int = 40, cells: int = 20, seed: int = 0) -> tuple[np.ndarray, Scored, np.ndarray]:
@@ -61,6 +62,7 @@ def test_design_effects_that_cannot_be_had() -> None:
         pytest.param(Interval(0.8, 0.7, 0.9), 0.5, 6, id="never below 6"),
         pytest.param(Interval(0.8), 0.05, None, id="no interval"),
         pytest.param(Interval(1.0, 1.0, 1.0), 0.05, None, id="no width"),
+        pytest.param(Interval(1.0, 0.97, 1.0, EXACT), 0.1, None, id="exact ends take cells as independent"),
     ],
 )
 def test_units_needed(found: Interval, half_width: float, needed: int | None) -> None:

@@ -45,6 +45,15 @@ def test_evaluate_and_baselines_leave_a_trace(root: Path, tmp_path: Path) -> Non
     assert len(openings(Cohort.read(root))) == 2, "the test part is no secret"
 
 
+def test_simple_models_beside_another_network_or_with_another_seed_are_another_opening(root: Path, tmp_path: Path):
+    one, two = (made_run(tmp_path / name, root, logit=logit) / "bundle" for name, logit in (("a", 1.0), ("b", 1.2)))
+    asked = [(one, 0), (one, 0), (two, 0), (two, 1), (None, 1)]
+    for number, (bundle, seed) in enumerate(asked):
+        baselines(root, tmp_path / f"out{number}", bundle=bundle, seed=seed, part="sealed", only=("constant",),
+                  resamples=20)  # fmt: skip
+    assert len(openings(Cohort.read(root))) == 4
+
+
 def test_a_malformed_list_is_refused(root: Path) -> None:
     files.write_json(root / FILE, {"format_version": 1, "openings": "none"})
     with pytest.raises(UserError, match="malformed"):

@@ -168,6 +168,9 @@ def test_unlabelled_objects_count_as_looks_and_nothing_else(bundle: Path, images
         pytest.param({}, "sample_id", "not for new patients", "whole samples", id="split by sample"),
         pytest.param({}, "cell_id", "cells and seeds only; not for new patients", "cells, each", id="split by cell"),
         pytest.param({"by": "cell_id"}, "donor_id", "cells and seeds only", "cells, each", id="resampled by cell"),
+        pytest.param(
+            {"by": "sample_id"}, "cell_id", "cells and seeds only", "whole samples", id="split cells, samples"
+        ),
         pytest.param({"part": "train"}, "donor_id", "seen in training", "seen in training", id="training part"),
         pytest.param({"part": "validation"}, "donor_id", "seen in training", "no intervals", id="validation part"),
         pytest.param({"channel": "dapi"}, "donor_id", "negative control: DAPI images", "whole donors", id="DAPI"),
@@ -238,7 +241,8 @@ def test_a_donor_without_an_id_falls_back_to_the_sample(bundle: Path, images: pl
     hidden = pl.when(pl.col("donor_id") == "D06").then(None).otherwise("donor_id")
     root = cohort_of(tmp_path / "cohort", images.with_columns(donor_id=hidden))
     found = evaluate(bundle, root, tmp_path / "out", resamples=50).metrics
-    assert found["n"]["donors"] == 8
+    assert found["n"]["donors"] == 7, "the sample stands for a donor, but is none"
+    assert any("15 of 120 labelled cells have no donor: each of their samples" in words for words in found["warnings"])
     last = pl.read_csv(tmp_path / "out" / "groups.csv").filter(pl.col("group_by") == "donor_id").row(-1, named=True)
     assert (last["group"], last["cells"]) == (None, 15)
 
@@ -296,3 +300,36 @@ def test_the_command_speaks_json(bundle: Path, cohort: Path, tmp_path: Path) -> 
     found = json.loads(run.stdout)
     assert found["out"] == str(out)
     assert {name: value for name, value in found.items() if name != "out"} == metrics_of(out)
+
+
+def without(column: str, cells: pl.Expr) -> pl.Expr:
+    return pl.when(cells).then(None).otherwise(column).alias(column)
+
+
+def test_cells_of_nobody_known_are_no_donors(bundle: Path, images: pl.DataFrame, tmp_path: Path) -> None:
+    """The test part has donors D04 to D11; of one neither donor nor sample is known, of another the sample alone."""
+    nobody, sample = pl.col("donor_id") == "D11", pl.col("donor_id") == "D10"
+    root = cohort_of(tmp_path / "cohort", images)
+    cells = pl.read_csv(root / "cells.csv")
+    cells.with_columns(without("sample_id", nobody), without("donor_id", nobody | sample)).write_csv(root / "cells.csv")
+    found = evaluate(bundle, root, tmp_path / "out", resamples=100)
+    assert (found.metrics["n"]["donors"], found.metrics["n"]["donors_with_positives"]) == (6, 6)
+    assert len(set(found.evaluation.members)) == 8, "resampled as a sample, and as one of nobody known"
+    told = [words for words in found.warnings if "of 120 labelled cells have" in words]
+    assert [words.partition(":")[0] for words in told] == [
+        "15 of 120 labelled cells have no donor",
+        "15 of 120 labelled cells have neither donor nor sample",
+    ]
+
+
+def test_where_most_cells_are_of_nobody_known_there_is_no_interval(
+    bundle: Path, images: pl.DataFrame, tmp_path: Path
+) -> None:
+    """By cells that are taken for donors there would be sixty of them."""
+    known = pl.col("donor_id").is_in(["D00", "D01", "D02", "D03", "D04", "D05", "D06", "D07"])
+    root = cohort_of(tmp_path / "cohort", images)
+    cells = pl.read_csv(root / "cells.csv")
+    cells.with_columns(without("sample_id", ~known), without("donor_id", ~known)).write_csv(root / "cells.csv")
+    found = evaluate(bundle, root, tmp_path / "out", resamples=100).metrics
+    assert found["f1"]["low"] is None
+    assert "no interval for new patients" in found["f1"]["reason"]

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from brightctc.explain.background import Erased
+from brightctc.explain.background import Erased, _lowest
+from brightctc.explain.units import Units
 from brightctc.metrics import Interval
 
 NONE = np.zeros(0)
@@ -32,3 +33,12 @@ def verdict(whole: float | None, without: float | None, *, left: bool, seen: boo
 ])  # fmt: skip
 def test_verdicts(whole: float | None, without: float | None, left: bool, seen: bool, lost: bool, answer: str) -> None:
     assert verdict(whole, without, left=left, seen=seen, lost=lost) == answer
+
+
+def test_classes_that_do_not_overlap_in_any_resample_are_surely_told_apart() -> None:
+    """Such an area has no interval: its ends would coincide."""
+    positive = np.arange(48) < 24
+    area = Units("donor", (np.arange(48) % 8).tolist(), 50, 0).roc_auc(positive, positive + 0.0)
+    assert (area.value, area.low, _lowest(area)) == (1.0, None, 1.0)
+    assert _lowest(Interval(1.0, reason="only 5 donor(s)")) is None
+    assert _lowest(Interval(0.9, 0.8, 1.0)) == 0.8

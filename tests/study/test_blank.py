@@ -155,6 +155,28 @@ def test_the_page_says_it_in_words(found):
     ]
 
 
+def test_of_several_runs_each_limit_is_the_highest_by_itself(found):
+    """The run with the higher limit of blank need not have the higher bound of it, nor that of detection."""
+    one, two = found.blanks
+    first, second = found.detections
+    study = replace(
+        found,
+        blanks=(replace(one, limit=4, limit_high=6), replace(two, limit=3, limit_high=9)),
+        detections=(
+            replace(first, recall=0.9, recall_low=0.7, limit_of_detection=8, limit_of_detection_high=20),
+            replace(second, recall=0.8, recall_low=0.75, limit_of_detection=5, limit_of_detection_high=40),
+        ),
+    )
+    first_section, spiked, _ = sections(study)
+    told = [point.text for point in first_section.points]
+    assert "a sample with 4 or fewer calls can't be told from blank (9 or fewer" in told[0]
+    assert told[2].startswith("It takes 8 CTC among the imaged cells")
+    assert "(with all as bad as its bounds: 40); 80 % of held-out CTC are called, at least 70 %." in told[2]
+    assert (spiked.drawings[0].level, spiked.drawings[1].mark) == (4, 8)
+    unsure = replace(study, detections=(first, replace(study.detections[1], limit_of_detection_high=None)))
+    assert "no number is sure to" in sections(unsure)[0].points[2].text
+
+
 def test_a_network_that_calls_nothing_detects_nothing(tmp_path, plain, cohort):
     silent = Bundle.read(made_run(tmp_path / "silent", plain.root, logit=50.0) / "bundle")
     study = blank_study([silent], cohort, repeats=2)

@@ -9,6 +9,7 @@ import pytest
 
 from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
 from brightctc.errors import UserError
+from brightctc.learn.crops import teaching
 from brightctc.study.divisions import (
     learnable,
     leave_out,
@@ -33,7 +34,7 @@ def cohort_of(root: Path, rows: list[dict[str, object]]) -> Cohort:
     return Cohort.read(root)
 
 
-def row(donor: int, label: str, **more: object) -> dict[str, object]:
+def row(donor: int, label: str | None, **more: object) -> dict[str, object]:
     return {"donor_id": f"D{donor:02d}", "label": label, **more}
 
 
@@ -89,6 +90,25 @@ def test_lines_that_share_their_volunteers(spiked: Cohort) -> None:
     assert (label[found.part == "test"] == "leukocyte").any()
     assert apart(spiked, found.part)
     assert any("half of the donors" in words for words in found.warnings)
+
+
+def test_unlabelled_cells_of_the_value_teach_nothing(tmp_path: Path) -> None:
+    """Donors of another line have cells of this one that nobody labelled: they would teach without their labels."""
+    rows = [
+        row(donor, label, cell_line="A549" if donor < 4 else "Calu3")
+        for donor in range(12)
+        for label in ("CTC", "leukocyte")
+        for _ in range(4)
+    ]
+    rows += [row(donor, None, cell_line=line) for donor in range(4, 12) for line in ("A549", "Calu3")]
+    cohort = cohort_of(tmp_path / "cohort", rows)
+    found = leave_out(cohort, "cell_line", "A549", 0)
+    write_parts(cohort, tmp_path / "left", parts=found)
+    made = Cohort.read(tmp_path / "left")
+    silent = made.cells.filter(pl.col("label").is_null())
+    assert set(silent.filter(pl.col("cell_line") == "A549")["part"]) == {"pool"}
+    assert set(silent.filter(pl.col("cell_line") == "Calu3")["part"]) == {"train", "validation"}
+    assert set(made.cells.filter(teaching(made))["cell_line"]) == {"Calu3"}
 
 
 def test_leukocyte_donors_are_held_out_where_the_value_leaves_none(tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from brightctc.bundle import Seen
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.learn import train
 from brightctc.recipe import WAYS
 from brightctc.study.options import Options
 from brightctc.study.questions import QUESTIONS, backbones, dapi
+from reported import strict
 from studied import TINY, divide, drawn_cohort, tiny
+from tiny_bundle import tiny_bundle
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +148,23 @@ def test_robustness_of_a_bundle(cohort: Path, bundle: Path, tmp_path: Path) -> N
     assert [row.name for row in result.rows] == ["bundle"]
     assert not (tmp_path / "study" / "runs").exists(), "nothing is trained"
     assert "0.05" in page_of(tmp_path / "study")
+
+
+@pytest.mark.slow
+def test_robustness_is_of_the_bundles_that_were_scored(cohort: Path, tmp_path: Path) -> None:
+    """The first has seen test donors: it is refused, and has no part in the changed cells either."""
+    tested = Cohort.read(cohort).part("test")["donor_id"].unique().to_list()
+    met = Seen.of(train_cells=["x"], validation_cells=[], train_donors=tested)
+    given = (
+        tiny_bundle(tmp_path / "met", seen=met, threshold=strict(-100.0)).folder,
+        tiny_bundle(tmp_path / "new", cohort=cohort).folder,
+    )
+    result = tiny("robustness", cohort, tmp_path / "study", bundles=given, cells=1000, baselines=())
+    table = pl.read_csv(tmp_path / "study" / "results.csv")
+    assert table["status"].to_list() == ["done", "failed"]
+    assert result.rows[0].seeds == (1,)
+    plain = pl.read_csv(tmp_path / "study" / "robustness.csv").filter(pl.col("strength") == 0)
+    assert plain["f1"][0] == pytest.approx(result.rows[0].figures["f1"].value)
 
 
 @pytest.mark.slow

@@ -151,11 +151,18 @@ def test_other_channels_and_single_classes_are_refused(tmp_path, bundles, cohort
         robustness(bundles[:1], cohort, rows.filter(pl.col("label") == "CTC"), claims, DRAWN)
 
 
-def made(losses: Sequence[float], *, width: float = 0.01, positives: int = 100) -> Robustness:
-    """A result whose F1 falls from 0.9 by `losses` at the strengths of the blur; other changes lose nothing."""
+def made(
+    losses: Sequence[float], *, width: float = 0.01, positives: int = 100, wide: dict[float, float] | None = None
+) -> Robustness:
+    """A result whose F1 falls from 0.9 by `losses` at the strengths of the blur; other changes lose nothing.
+
+    width: half of each interval; wide: loss → half of its own, not-a-number for none.
+    """
 
     def step(strength: float, loss: float) -> Step:
-        lost = Interval(loss, loss - width, loss + width) if strength else Interval(0.0, 0.0, 0.0)
+        half = (wide or {}).get(loss, width)
+        lost = Interval(loss) if np.isnan(half) else Interval(loss, loss - half, loss + half)
+        lost = lost if strength else Interval(0.0, 0.0, 0.0)
         figures = dict.fromkeys(("f1", "recall", "roc_auc", "average_precision"), Interval(0.9 - loss))
         return Step(strength, {**figures, "false_calls_per_1000": Interval(1.0)}, lost, (0.9 - loss,))
 
@@ -176,8 +183,9 @@ def made(losses: Sequence[float], *, width: float = 0.01, positives: int = 100) 
 LOST = [
     ([0.1, 0.2, 0.3, 0.4, 0.5], 0.25, "against"),  # half of the way from 0 to the first strength
     ([0.0, 0.0, 0.1, 0.2, 0.3], 1.25, "against"),
-    ([0.0, 0.0, 0.05, 0.02, 0.0], 1.5, "against"),  # where it is lost first, whatever comes after
-    ([-0.05, 0.0, 0.0, 0.0, 0.05], 4.0, "against"),
+    ([0.0, 0.0, 0.1, 0.02, 0.0], 1.25, "against"),  # where it is lost first, whatever comes after
+    ([0.0, 0.0, 0.05, 0.2, 0.3], 1.5, "open"),  # from 0.04: a loss is shown, not yet of 0.05
+    ([-0.05, 0.0, 0.0, 0.0, 0.05], 4.0, "open"),
     ([0.0, 0.01, 0.02, 0.03, 0.03], None, "shown"),
     ([0.0, 0.01, 0.02, 0.03, 0.045], None, "open"),  # the interval reaches 0.055
 ]
@@ -201,6 +209,12 @@ def test_words_name_the_strength_and_the_doubt():
     assert told(made([0.0, 0.0, 0.1, 0.2, 0.3])) == "F1 has lost 0.05 at a blur of 1.2 px."
     unsure = told(made([0.0, 0.0, 0.1, 0.2, 0.3], width=0.15))
     assert unsure.endswith("but the interval of the loss (−0.050 to 0.250) leaves it open.")
+    assert told(made([0.0, 0.0, 0.05, 0.2, 0.3])).endswith(
+        "but the interval of the loss (0.040 to 0.060) leaves the strength open."
+    )
+    mean = [0.0, 0.01, 0.02, 0.03, 0.03]  # the largest loss is sure to be small, an earlier one is not
+    assert told(made(mean, wide={0.01: 0.1})).endswith("but the interval of the loss (−0.090 to 0.110) leaves it open.")
+    assert told(made(mean, wide={0.01: np.nan})).endswith("but the loss has no interval.")
     few = told(made([0.0] * 5, width=0.0, positives=52))
     assert few.endswith("the most that was tried, but 52 CTC cells are too few to rule it out.")
 

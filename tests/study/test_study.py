@@ -212,6 +212,27 @@ def test_the_sealed_part_is_scored_once_and_counted(ways: StudyResult, cohort: P
     assert "sealed" in set(pl.read_csv(folder / "results.csv")["exam"])
 
 
+@pytest.mark.slow
+def test_the_sealed_part_stays_closed_where_a_run_failed(tmp_path: Path) -> None:
+    root = drawn_cohort(tmp_path)
+    cells = pl.read_csv(root / "cells.csv").with_columns(
+        dapi=pl.when(pl.col("label") == "CTC").then(pl.col("dapi"))
+    )  # fmt: skip
+    cells.write_csv(root / "cells.csv")
+    with pytest.raises(UserError, match=r"1 run of this study failed \(mix/0\): the sealed part stays closed"):
+        tiny("dapi", root, tmp_path / "study", seeds=1, baselines=(), ways=("mix",), sealed=True)
+    assert not openings(Cohort.read(root))
+    assert "mix/0 failed" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8"), "the rest is told"
+    assert set(pl.read_csv(tmp_path / "study" / "results.csv")["exam"]) == {"test"}
+
+
+def test_a_question_that_divides_anew_opens_nothing(cohort: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="divides the cells anew, without what is sealed"):
+        tiny("transfer", cohort, tmp_path / "study", column="site", sealed=True)
+    assert not openings(Cohort.read(cohort))
+    assert not (tmp_path / "study").exists()
+
+
 def test_declared_before_any_run(cohort: Path, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     options = {"primary": "f1", "pairs": (("mix", "none"), ("none", "mix"))}

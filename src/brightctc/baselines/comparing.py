@@ -73,7 +73,7 @@ def baselines(
     rows, left_out = cells_of(held.classes, held, part)
     exam = Exam.of(held, rows, part, by, seed)
     network = None if bundle is None else _network(bundle, held, rows, part, by)
-    left_out += opening_warnings(held, part, "baselines", ",".join(names))
+    left_out += opening_warnings(held, part, "baselines", _analysis(names, network, seed))
     drawn = Resampling(resamples, seed)
     found: dict[str, Evaluation] = {}
     if network is not None:
@@ -81,7 +81,7 @@ def baselines(
         found[NETWORK] = evaluation_of(scored, network[1], held.classes, network[0].threshold, drawn)
     found |= measured(names, exam, drawn, progress)
     claim = exam.claim
-    warnings = _warnings(found, claim, left_out)
+    warnings = _warnings(found, claim, left_out, () if network is None else network[0].warnings)
     record = record_of(found, claim, warnings)
     with files.new_folder(out, overwrite=overwrite) as folder:
         files.write_json(folder / "baselines.json", record)
@@ -98,8 +98,18 @@ def _network(bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: st
     return read, claim_of(read.seen, cohort, rows, part, "bright_field", by)
 
 
-def _warnings(found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...]) -> tuple[str, ...]:
-    """Each once: of the part, of its units, and of the validation cells that the thresholds rest on."""
+def _analysis(names: tuple[str, ...], network: tuple[Bundle, Claim] | None, seed: int) -> str:
+    """What is measured: beside another network, or with another seed, it is another analysis."""
+    beside = f" {network[0].hash}" if network is not None else ""
+    return f"{','.join(names)}{beside} seed {seed}"
+
+
+def _warnings(
+    found: dict[str, Evaluation], claim: Claim, left_out: tuple[str, ...], of_bundle: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Each once: of the part, of its units, of the validation cells that thresholds rest on, of the network alone."""
     first = next(iter(found.values()))
     lines = [warning for evaluation in found.values() for warning in evaluation.threshold.warnings]
-    return tuple(dict.fromkeys((*left_out, *claim.warnings, *first.intervals.warnings, *lines)))
+    shared = (*left_out, *claim.warnings, *first.intervals.warnings, *lines)
+    own = (*found[NETWORK].warnings, *of_bundle) if NETWORK in found else ()
+    return tuple(dict.fromkeys((*shared, *(f"{NETWORK}: {words}" for words in own if words not in shared))))

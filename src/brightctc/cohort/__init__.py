@@ -35,7 +35,7 @@ from brightctc.cohort.images import (
 )
 from brightctc.cohort.imported import ImportResult
 from brightctc.cohort.importing import import_export
-from brightctc.cohort.owners import owners_of
+from brightctc.cohort.owners import NOBODY, owners_of
 from brightctc.cohort.packed import Group, Pack, Place
 from brightctc.cohort.packing import PackResult, pack
 from brightctc.cohort.pattern import FilePattern
@@ -46,6 +46,7 @@ __all__ = [
     "MADE_SOURCE",
     "MAX_SIDE",
     "MIN_SIDE",
+    "NOBODY",
     "READ_BLIND",
     "READ_IN_VIEW",
     "Classes",

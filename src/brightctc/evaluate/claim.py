@@ -59,7 +59,8 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
             warnings.append(
                 "the bundle does not know the donors it was trained on: that these are others can't be checked"
             )
-    kept = {resampled} if any(seen.donors.values()) else {resampled, split_by}
+    checked = resampled == "donor_id" and any(seen.donors.values())  # that a sample was not seen is known by the split
+    kept = {resampled} if checked else {resampled, split_by}
     if "cell_id" in kept:
         stamps.append(CELLS_ONLY)
     elif "sample_id" in kept:

@@ -1,12 +1,12 @@
 """Scored cells → every figure with its interval, what it may claim, and what to beware of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from brightctc.bundle import BundleThreshold
-from brightctc.cohort import Classes, owners_of
+from brightctc.cohort import NOBODY, Classes, owners_of
 from brightctc.evaluate.cells import ScoredCells
 from brightctc.evaluate.claim import Claim
 from brightctc.metrics import (
@@ -24,6 +24,7 @@ from brightctc.metrics import (
 )
 
 CLAIMED_RECALL = 0.95
+LOOKS = "looks_per_true"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,31 @@ class Resampling:
 
     resamples: int
     seed: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Cells that figures are of. positive: bool[n]; scored: of each seed; members: what each is resampled with."""
+
+    positive: np.ndarray
+    scored: tuple[Scored, ...]
+    members: list
+
+    @classmethod
+    def labelled(cls, seeds: Sequence[ScoredCells], claim: Claim) -> "Judged":
+        """Of every figure but LOOKS."""
+        return cls._of(seeds, claim, seeds[0].labelled)
+
+    @classmethod
+    def every(cls, seeds: Sequence[ScoredCells], claim: Claim) -> "Judged":
+        """Of LOOKS: called cells without a label count as looks, too."""
+        return cls._of(seeds, claim, np.ones_like(seeds[0].labelled))
+
+    @classmethod
+    def _of(cls, seeds: Sequence[ScoredCells], claim: Claim, kept: np.ndarray) -> "Judged":
+        first = seeds[0]
+        members = [member for member, has in zip(owners_of(first.rows, claim.by), kept, strict=True) if has]
+        return cls((first.positive & first.labelled)[kept], tuple(cells.scored(kept) for cells in seeds), members)
 
 
 @dataclass(frozen=True)
@@ -83,18 +109,21 @@ class Evaluation:
 
     @property
     def holders(self) -> tuple[int, int]:
-        """Units (donors, samples) in all, and with positive cells."""
-        with_positives = {member for member, positive in zip(self.members, self.positive, strict=True) if positive}
-        return len(set(self.members)), len(with_positives)
+        """Known units (donors, samples), in all and with positive cells; a sample that stands for a donor is none."""
+        known = [
+            (member, positive)
+            for member, positive in zip(self.members, self.positive, strict=True)
+            if member is not NOBODY and member[0] == self.claim.by
+        ]
+        return len({member for member, _ in known}), len({member for member, positive in known if positive})
 
 
 def evaluation_of(
     cells: ScoredCells, claim: Claim, classes: Classes, threshold: BundleThreshold, resampling: Resampling
 ) -> Evaluation:
     """Measure. Figures are of labelled cells; called cells without a label count as looks, too."""
-    kept = cells.labelled
-    positive, scored = cells.positive[kept], cells.scored(kept)
-    members = _of_labelled(cells, owners_of(cells.rows, claim.by))
+    judged = Judged.labelled([cells], claim)
+    positive, scored, members = judged.positive, judged.scored[0], judged.members
     found = intervals_of([cells], claim, resampling)
     counts = confusion(positive, scored.called)
     warnings = (*claim.warnings, *found.warnings, *_beware(cells, counts, classes), *cells.warnings)
@@ -106,22 +135,22 @@ def intervals_of(seeds: Sequence[ScoredCells], claim: Claim, drawn: Resampling) 
 
     Figures are of labelled cells, but called cells without a label count as looks, too.
     """
-    first = seeds[0]
-    kept, members = first.labelled, owners_of(first.rows, claim.by)
 
-    def of(which: np.ndarray, groups: list) -> Intervals:
+    def of(judged: Judged) -> Intervals:
         return intervals(
-            (first.positive & kept)[which],
-            [cells.scored(which) for cells in seeds],
+            judged.positive,
+            judged.scored,
             unit=claim.unit,
-            groups=groups,
+            groups=judged.members,
             resamples=drawn.resamples,
             seed=drawn.seed,
         )
 
-    found = of(kept, _of_labelled(first, members))
-    if not kept.all():
-        found.figures["looks_per_true"] = of(np.ones_like(kept), members).figures["looks_per_true"]
+    judged = Judged.labelled(seeds, claim)
+    found = of(judged)
+    found = replace(found, warnings=(*found.warnings, *_stand_ins(judged.members, claim)))
+    if not seeds[0].labelled.all():
+        found.figures[LOOKS] = of(Judged.every(seeds, claim)).figures[LOOKS]
     return found
 
 
@@ -131,8 +160,19 @@ def meaning_of(found: Intervals, claim: Claim) -> str:
     return ": ".join(filter(None, (drawn, "; ".join(claim.stamps) or of_whom)))
 
 
-def _of_labelled(cells: ScoredCells, members: list) -> list:
-    return [member for member, has in zip(members, cells.labelled, strict=True) if has]
+def _stand_ins(members: list, claim: Claim) -> list[str]:
+    """Which cells are not resampled with a donor (sample) that is known."""
+    unit, nobodys = claim.unit, members.count(NOBODY)
+    others = sum(member is not NOBODY and member[0] != claim.by for member in members)
+    of, found = f"of {len(members):,} labelled cells", []
+    if others:
+        found.append(f"{others:,} {of} have no {unit}: each of their samples counts as one")
+    if nobodys:
+        lack = "neither donor nor sample" if claim.by == "donor_id" else f"no {unit}"
+        found.append(
+            f"{nobodys:,} {of} have {lack}: together they count as one {unit}, since nobody knows of how many they are"
+        )
+    return found
 
 
 def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:

@@ -12,6 +12,7 @@ from brightctc.explain.cells import Explained, scored
 from brightctc.explain.erasing import without_cell, without_surroundings
 from brightctc.explain.units import Units
 from brightctc.metrics import Interval, Scored, compare
+from brightctc.metrics.ends import CONSTANT
 
 CHANCE = 0.5
 TELLS = 0.6
@@ -28,7 +29,8 @@ class Erased:
     whole, alone, without: ROC-AUC of each, on the cells that have an outline; lost: of the whole less that without the
     cell, in pairs. Intervals are by whole units; where these are too few, `sure` is judged by cells. changed: share of
     these cells whose call changes when the surroundings are erased.
-    sure: lower end of `without` above chance; of the whole above chance; of what is lost above 0.
+    sure: lower end of `without` above chance; of the whole above chance; of what is lost above 0. Where no resample
+    differs, the figure itself.
     """
 
     logit: np.ndarray
@@ -84,7 +86,8 @@ def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: 
     by_cell = replace(units, unit="cell")
 
     def above(line: float, of: Interval, again: Callable[[], Interval]) -> bool:
-        low = of.low if of.low is not None else again().low
+        low = _lowest(of)
+        low = _lowest(again()) if low is None else low
         return low is not None and low > line
 
     whole, left = units.roc_auc(cells.positive, own), units.roc_auc(cells.positive, without)
@@ -104,6 +107,11 @@ def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: 
             above(0.0, lost, lambda: _lost(by_cell.some(found), cells.positive[found], own[found], without[found])),
         ),
     )
+
+
+def _lowest(of: Interval) -> float | None:
+    """The lower end; where classes don't overlap in any resample the figure itself."""
+    return of.value if of.reason == CONSTANT else of.low
 
 
 def _lost(units: Units, positive: np.ndarray, own: np.ndarray, without: np.ndarray) -> Interval:

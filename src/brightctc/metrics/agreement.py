@@ -59,7 +59,8 @@ def with_interval(
 ) -> Interval:
     """A figure of a table of counts, with a percentile interval over resampled cells.
 
-    Cells are taken as independent. None, with the reason, where there is no figure, or no interval of it.
+    Cells are taken as independent. None, with the reason, where there is no figure, or no interval of it: where readers
+    agree on every cell all resamples are alike.
     """
     cells = int(table.sum())
     value = float(statistic(table)) if cells else float("nan")
@@ -70,7 +71,7 @@ def with_interval(
     if np.isnan(found).mean() >= _UNDEFINED:
         return Interval(value, reason="too few cells for an interval")
     low, high = np.nanquantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high))
+    return Interval(value, float(low), float(high)).or_none()
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

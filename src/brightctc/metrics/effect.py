@@ -25,7 +25,8 @@ def cliffs_delta(
     """P(positive > negative) − P(positive < negative) (Cliff 1993): 2 · ROC-AUC − 1, from −1 to 1; 0: no difference.
 
     positive: bool[n]. values: float[n]; not-a-number is left out. unit, groups: what is resampled whole, as for
-    `intervals`, and intervals as there; none under 6 units that hold cells of each class, or where a class is missing.
+    `intervals`, and intervals as there; none under 6 units that hold cells of each class, where a class is missing, or
+    where it is the same in every resample (the classes don't overlap).
     """
     known = ~np.isnan(values)
     positive, values = np.asarray(positive, dtype=bool)[known], np.asarray(values, dtype=np.float64)[known]
@@ -47,4 +48,4 @@ def cliffs_delta(
     blocks = [weights[start : start + _ROWS, members] for start in range(0, resamples, _ROWS)]
     drawn = 2 * np.concatenate([weighted_areas(positive, order, block)[0] for block in blocks]) - 1
     ends = percentile_ends if units is None else partial(share_ends, value, units=units, scale=FROM_MINUS_ONE)
-    return interval_from(value, drawn, ends)
+    return interval_from(value, drawn, ends).or_none()

@@ -17,6 +17,7 @@ import scipy
 LEVEL = 0.95
 FURTHEST = 2.5  # times a plain t interval's half: on the logit scale 0.98 ± 0.04 would reach down to 0.25
 UNDEFINED = 0.025  # share of resamples without the figure, above which a percentile has no meaning
+CONSTANT = "the same in every resample: no error was seen that could vary"
 Ends = tuple[float, float]
 
 
@@ -31,6 +32,15 @@ class Interval:
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+
+    @property
+    def has_no_width(self) -> bool:
+        """Do both ends coincide? That says nothing of how much was looked at."""
+        return self.low is not None and self.high is not None and math.isclose(self.low, self.high, rel_tol=1e-9)
+
+    def or_none(self) -> "Interval":
+        """Without ends where they coincide."""
+        return Interval(self.value, reason=CONSTANT) if self.has_no_width else self
 
     def as_dict(self) -> dict[str, float | str | None]:
         """{"value", "low", "high"}, and "reason" where there is one."""

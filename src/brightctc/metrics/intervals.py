@@ -37,7 +37,6 @@ from brightctc.metrics.units import (
     weight_of,
 )
 
-CONSTANT = "the same in every resample: no error was seen that could vary"
 CONSTANT_DIFFERENCE = "the same in every resample: resampling can't tell how sure it is"
 
 
@@ -74,7 +73,7 @@ class Difference:
         if self.units is not None:
             ends = partial(plain_ends, self.value, units=self.units, least=-span, most=span)
         found = interval_from(self.value, self.drawn, ends)
-        if self.value and found.low is not None and math.isclose(found.low, found.high or 0.0, rel_tol=1e-9):
+        if self.value and found.has_no_width:
             return Interval(self.value, reason=CONSTANT_DIFFERENCE)
         return found
 
@@ -190,12 +189,8 @@ def _without_bias(value: float, drawn: np.ndarray, units: float | None) -> Ends:
 
 def _widened(name: str, found: Interval, counts: Sequence[Counts]) -> Interval:
     """An interval without width says nothing of how much was looked at; exact ends do."""
-    if found.low is None or found.high is None or not math.isclose(found.low, found.high, rel_tol=1e-9):
-        return found
-    ends = exact_ends(name, counts) if name in AT_THRESHOLD else None
-    if ends is None:
-        return Interval(found.value, reason=CONSTANT)
-    return Interval(found.value, *ends, EXACT)
+    ends = exact_ends(name, counts) if found.has_no_width and name in AT_THRESHOLD else None
+    return found.or_none() if ends is None else Interval(found.value, *ends, EXACT)
 
 
 def _undefined(name: str) -> str:

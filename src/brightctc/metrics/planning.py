@@ -60,15 +60,16 @@ def design_effect(
 
 
 def units_needed(found: Interval, units: int, half_width: float) -> int | None:
-    """How many donors (samples) like these would bring the interval to ± half_width; None where there is no interval.
+    """How many donors (samples) like these would bring the interval to ± half_width; None without one by donors.
 
     units: how many `found` rests on. Widths fall as 1/√units. The new ones are assumed to be as unlike each other and
     to bring as many cells as these; Student's t, smaller with more, is left as it is, so rather too many are asked for.
-    At least 6, below which there is no interval. Raises ValueError for a half_width ≤ 0.
+    At least 6, below which there is no interval. Ends that `found.reason` says are not of resamples (exact ones, which
+    take cells as independent) tell nothing of donors. Raises ValueError for a half_width ≤ 0.
     """
     if half_width <= 0:
         raise ValueError(f"half_width {half_width} is not above 0")
-    if found.low is None or found.high is None or found.low == found.high:
+    if found.reason or found.low is None or found.high is None or found.has_no_width:
         return None
     return max(TOO_FEW, math.ceil(units * ((found.high - found.low) / 2 / half_width) ** 2 - 1e-9))
 

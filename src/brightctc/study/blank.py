@@ -3,7 +3,7 @@
 Positive cells are "spiked" into blank samples by drawing held-out ones with replacement: calls are added, no blood is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +67,15 @@ class BlankStudy:
         return max(range(len(self.blanks)), key=lambda run: (self.blanks[run].limit, self.blanks[run].limit_high))
 
     @property
-    def least_sensitive(self) -> Detection | None:
-        """Of the run with the highest limit of detection; none at all is higher than any. None without positives."""
-        return max(self.detections, key=lambda found: found.limit_of_detection or np.inf, default=None)
+    def limits(self) -> tuple[int, int]:
+        """The limit of blank and its upper bound: each the highest of all runs, be it of another one."""
+        return max(blank.limit for blank in self.blanks), max(blank.limit_high for blank in self.blanks)
+
+    @property
+    def detection_limits(self) -> tuple[int | None, int | None]:
+        """The same of detection; None, no number of cells, is higher than any. For a study with `detections`."""
+        found = self.detections
+        return _highest(one.limit_of_detection for one in found), _highest(one.limit_of_detection_high for one in found)
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Frames by the names of their files: blank.csv, a row a blank sample; limits.csv, a row a run; dilution.csv, a
@@ -86,6 +92,12 @@ class BlankStudy:
             for each in self.dilutions
         ]  # fmt: skip
         return {"blank.csv": self.samples, "limits.csv": pl.DataFrame(limits), "dilution.csv": pl.DataFrame(steps)}
+
+
+def _highest(limits: Iterable[int | None]) -> int | None:
+    every = list(limits)
+    known = [limit for limit in every if limit is not None]
+    return max(known) if len(known) == len(every) else None
 
 
 def blank_study(

@@ -3,7 +3,6 @@
 import polars as pl
 
 from brightctc.errors import plural
-from brightctc.metrics.blank import Detection
 from brightctc.metrics.ends import LEVEL, Interval
 from brightctc.metrics.linearity import Linearity
 from brightctc.report.document import Curves, Line, Section
@@ -17,8 +16,9 @@ _NOTES = (
     "the same held-out cells are drawn again and again. Of a tube of blood it takes more.",
     "Samples of one donor are more alike than those of many: count the donors, not the samples alone.",
     "Every called object of a blank sample counts as false, labelled or not, and a wrong label counts, too; an unread "
-    "cell is not called. Each run calls at its own frozen threshold: of several runs, each limit is the highest; "
-    "calls over spiked cells are their mean.",
+    "cell is not called. Each run calls at its own frozen threshold: of several runs, each limit is the highest "
+    "and the recall the lowest, be they of different runs; false calls are those of the run with the highest limit of "
+    "blank, and calls over spiked cells the mean of all.",
 )
 _SHOWN = (
     "run",
@@ -56,11 +56,11 @@ def sections(study: BlankStudy) -> tuple[Section, ...]:
 
 
 def _verdicts(study: BlankStudy) -> list[Verdict]:
-    blank = study.blanks[study.worst]
+    blank, (most, surely) = study.blanks[study.worst], study.limits
     mean, few = Interval(blank.mean, blank.mean_low, blank.mean_high), blank.samples < blank.samples_needed
     limit = (
-        f"At most {plural(blank.limit, 'false call')} in 95 % of blank samples: a sample with {blank.limit} or "
-        f"fewer calls can't be told from blank ({blank.limit_high} or fewer, allowing for how little was seen)."
+        f"At most {plural(most, 'false call')} in 95 % of blank samples: a sample with {most} or "
+        f"fewer calls can't be told from blank ({surely} or fewer, allowing for how little was seen)."
     )
     each = (
         f"A blank sample gives {written(mean, '.2f')} false calls on average ({ends(mean, '.2f')}), "
@@ -69,15 +69,15 @@ def _verdicts(study: BlankStudy) -> list[Verdict]:
     )
     found = [Verdict("open" if few else "shown", limit)]
     found.append(Verdict("against" if blank.over_dispersed else "open", each))
-    if study.least_sensitive is not None:
-        found.append(_detected(study.least_sensitive, study.classes.positive, few))
+    if study.detections:
+        found.append(_detected(study, few))
     lines = (("Cells spiked by drawing", study.spiked), (plural(study.measured.height, "real sample"), study.real))
     return found + [_linear(words, line) for words, line in lines if line is not None]
 
 
 def _curves(study: BlankStudy) -> tuple[Curves, ...]:
-    blank, last = study.blanks[study.worst], study.dilutions[-1]
-    several, least = len(study.blanks) > 1, study.least_sensitive and study.least_sensitive.limit_of_detection
+    last, several = study.dilutions[-1], len(study.blanks) > 1
+    least = study.detection_limits[0] if study.detections else None
     name, across = f"mean of {len(study.blanks)} runs" if several else "network", f"{study.classes.positive} spiked"
     x, calls, low, high, detected = (
         tuple(float(getattr(each, key)) for each in study.dilutions)
@@ -89,20 +89,21 @@ def _curves(study: BlankStudy) -> tuple[Curves, ...]:
     mark = None if least is None or least > last.spiked else float(least)
     return (
         Curves("Calls (band: 95 % of samples)", across, "calls", (Line(name, x, calls, low, high),),
-               f"Mean calls, {called}", level=float(blank.limit), level_words="limit of blank"),
+               f"Mean calls, {called}", level=float(study.limits[0]), level_words="limit of blank"),
         Curves("More calls than the limit of blank", across, "share of samples",
                (Line(name, x, detected, seeds=seeds),), f"More calls than the limit of blank, {shares}",
                level=LEVEL, level_words="95 % of samples", mark=mark, mark_words="limit of detection"),
     )  # fmt: skip
 
 
-def _detected(found: Detection, name: str, few: bool) -> Verdict:
-    recall = f"{100 * found.recall:.0f} % of held-out {name} are called, at least {100 * found.recall_low:.0f} %"
-    if found.limit_of_detection is None:
+def _detected(study: BlankStudy, few: bool) -> Verdict:
+    name, (number, surely) = study.classes.positive, study.detection_limits
+    called, least = (min(getattr(run, end) for run in study.detections) for end in ("recall", "recall_low"))
+    recall = f"{100 * called:.0f} % of held-out {name} are called, at least {100 * least:.0f} %"
+    if number is None:
         return Verdict("against", f"No number of {name} stands out from a blank sample: {recall}.")
-    surely = found.limit_of_detection_high
     bound = "no number is sure to" if surely is None else f"{surely:,}"
-    told = f"It takes {found.limit_of_detection:,} {name} among the imaged cells to stand out in 95 % of samples "
+    told = f"It takes {number:,} {name} among the imaged cells to stand out in 95 % of samples "
     told += f"(with all as bad as its bounds: {bound}); {recall}."
     return Verdict("open" if few or surely is None else "shown", told)
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from brightctc import files
+from brightctc.evaluate.evaluation import LOOKS, Judged
 from brightctc.metrics import Comparison, Interval, SeedTests, compare, holm, seed_tests
 from brightctc.study.measuring import Row
 
@@ -77,17 +78,22 @@ def _figure(
 
 
 def _compare(first: Row, second: Row, names: Sequence[str]) -> dict[str, Comparison]:
-    """All figures from the same resamples."""
-    return compare(
-        first.positive,
-        first.scored,
-        second.scored,
-        names,
-        unit=first.claim.unit,
-        groups=first.members,
-        resamples=first.drawn.resamples,
-        seed=first.drawn.seed,
-    )
+    """All figures from the same resamples, each of the cells that it is printed of."""
+
+    def on(ours: Judged, theirs: Judged, wanted: Sequence[str]) -> dict[str, Comparison]:
+        return compare(
+            ours.positive,
+            ours.scored,
+            theirs.scored,
+            wanted,
+            unit=first.claim.unit,
+            groups=ours.members,
+            resamples=first.drawn.resamples,
+            seed=first.drawn.seed,
+        )
+
+    found = on(first.judged, second.judged, [name for name in names if name != LOOKS])
+    return found | on(first.looked_at, second.looked_at, [name for name in names if name == LOOKS])
 
 
 def _over_seeds(first: Row, second: Row, name: str) -> SeedTests:

@@ -62,9 +62,10 @@ def values_of(cohort: Cohort, column: str) -> list[str]:
 def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
     """Train without a value, test on it.
 
-    The donors that have it are the test part. Where too few others would remain (lines spiked into the same
-    volunteers), half of them are, and the others' cells of this value go to the pool. Where the test part has no
-    negative cells, further donors' negatives are held out. Raises UserError where it can't be left out.
+    The donors that have labelled cells of it are the test part. Where too few others would remain (lines spiked into
+    the same volunteers), half of them are. All other cells of this value go to the pool, unlabelled ones, too. Where
+    the test part has no negative cells, further donors' negatives are held out. Raises UserError where it can't be
+    left out.
     """
     cohort = open_cells(cohort)
     division = _begin(cohort)
@@ -80,7 +81,6 @@ def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
     if not _enough(division, ~whole):
         groups = rng.permutation(groups)[: max(1, round(CROSSED_SHARE * len(groups)))]
         whole = np.isin(division.groups.of, groups)
-        division.part[having & ~whole] = "pool"
         division.warnings.append(f"half of the donors that have {column} {value} also train, without their cells of it")
         if not _enough(division, ~whole & ~having):
             raise UserError(
@@ -88,6 +88,7 @@ def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
                 cohort.root,
                 "choose another column, or import more donors",
             )
+    division.part[having & ~whole] = "pool"
     division.part[whole] = "test"
     division.part[whole & named & ~having] = "pool"
     if not ((division.part == "test") & (division.label == 0)).any():

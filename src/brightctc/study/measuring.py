@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 
 from brightctc.baselines.picture import NAMES as BASELINE_NAMES
-from brightctc.cohort import Classes, Cohort, owners_of
+from brightctc.cohort import Classes, Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import ScoredCells, cells_of
 from brightctc.evaluate.claim import Claim
-from brightctc.evaluate.evaluation import Resampling, intervals_of, meaning_of
+from brightctc.evaluate.evaluation import LOOKS, Judged, Resampling, intervals_of, meaning_of
 from brightctc.metrics import Counts, Interval, Intervals, Scored, confusion, constant_classifier, figures
 from brightctc.study.jobs import BASELINE, OWN_GROUP
 from brightctc.study.plan import Exam, Kind, Variant
@@ -60,21 +60,30 @@ class Row:
         """bool[n]: of all cells of the exam."""
         return self.cells[0].labelled
 
+    @cached_property
+    def judged(self) -> Judged:
+        """The labelled cells."""
+        return Judged.labelled(self.cells, self.claim)
+
+    @cached_property
+    def looked_at(self) -> Judged:
+        """All cells: what looks per true call are of."""
+        return Judged.every(self.cells, self.claim)
+
     @property
     def positive(self) -> np.ndarray:
         """bool, of the labelled cells."""
-        return self.cells[0].positive[self.labelled]
+        return self.judged.positive
 
-    @cached_property
+    @property
     def scored(self) -> tuple[Scored, ...]:
         """A seed each, of the labelled cells."""
-        return tuple(cells.scored(self.labelled) for cells in self.cells)
+        return self.judged.scored
 
-    @cached_property
+    @property
     def members(self) -> list:
         """Of the labelled cells: the donor, sample or cell that each is resampled with."""
-        known = owners_of(self.cells[0].rows, self.claim.by)
-        return [member for member, kept in zip(known, self.labelled, strict=True) if kept]
+        return self.judged.members
 
     @cached_property
     def intervals(self) -> Intervals:
@@ -88,8 +97,11 @@ class Row:
 
     @cached_property
     def by_seed(self) -> tuple[dict[str, float], ...]:
-        """Figures of each seed."""
-        return tuple(figures(self.positive, scored) for scored in self.scored)
+        """Figures of each seed, of the same cells as their mean."""
+        looks = [figures(self.looked_at.positive, scored)[LOOKS] for scored in self.looked_at.scored]
+        return tuple(
+            figures(self.positive, scored) | {LOOKS: each} for scored, each in zip(self.scored, looks, strict=True)
+        )
 
     @property
     def counts(self) -> tuple[Counts, ...]:

@@ -67,7 +67,8 @@ class Plan:
     """The runs of a question.
 
     pairs: (first, second), first minus second, of variants that are measured on the same cells. divisions: name → what
-    writes that split into a new folder (see `divisions`). failed: variants that can't be run, and why.
+    writes that split into a new folder (see `divisions`). failed: variants that can't be run, and why. sealed: do
+    divisions hold the cohort's sealed part?
     """
 
     variants: tuple[Variant, ...]
@@ -75,6 +76,7 @@ class Plan:
     divisions: Mapping[str, Callable[[Cohort, Path], Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failed: Mapping[str, UserError] = field(default_factory=dict)
+    sealed: bool = True
 
     def variant(self, name: str) -> Variant:
         """Raises UserError for an unknown name."""

@@ -128,16 +128,18 @@ class Robustness:
         losses = [step.f1_lost for step in self.steps[change.name][1:]]
         at, least = self.loses[change.name], upper_bound_of_share(0, self.positives)
         if at is None:
-            lost = max(losses, key=lambda loss: loss.value or 0.0)
+            lost = max(losses, key=lambda loss: np.inf if loss.high is None else loss.high)
             text = f"F1 has not lost {LOSS} up to {change.at(change.strengths[-1])}, the most that was tried"
             sure = lost.high is not None and max(lost.high, least) < LOSS
         else:
             lost = next(loss for loss in losses if (loss.value or 0.0) >= LOSS)
             text = f"F1 has lost {LOSS} at {change.at(at)}"
-            sure = lost.low is not None and lost.low > 0
+            sure = lost.low is not None and lost.low >= LOSS
         if sure:
             return Verdict("shown" if at is None else "against", f"{text}.")
-        doubt = f"the interval of the loss ({ends(lost)}) leaves it open" if ends(lost) else "the loss has no interval"
+        asked = "the strength" if at is not None and lost.low is not None and lost.low > 0 else "it"
+        doubt = f"the interval of the loss ({ends(lost)}) leaves {asked} open"
+        doubt = doubt if ends(lost) else "the loss has no interval"
         if at is None and least >= LOSS:  # where few cells all stay right, the interval has no width
             doubt = f"{self.positives:,} {self.classes.positive} cells are too few to rule it out"
         return Verdict("open", f"{text}, but {doubt}.")

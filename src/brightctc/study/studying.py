@@ -11,7 +11,7 @@ from brightctc import files
 from brightctc.bundle import WITHDRAWN
 from brightctc.cohort import Cohort
 from brightctc.cohort.sealed import open_sealed, openings
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 from brightctc.report.stored import store
 from brightctc.report.writing import write_document
 from brightctc.study import comparing, results, strata
@@ -99,16 +99,19 @@ def study(
 
     question: one of QUESTIONS. study: the folder; a new one, or one of the same declared analysis, which goes on.
     declare_only: write study.yaml and stop before any run. dry_run: what would be run, and about how long; writes
-    nothing. sealed: when all runs are done, score the sealed part as well, once; the cohort keeps count.
+    nothing. sealed: when all runs are done, score the sealed part as well, once; the cohort keeps count. Where a run
+    has failed it stays closed.
 
     Writes study.yaml, runs/, scores/, results.csv, comparison.csv, strata.csv and report.html. A run that fails is a
     row with its error. Raises UserError for what can't be asked of this cohort, for a donor or picture in two parts,
-    and where the folder holds another study.
+    where the folder holds another study, and, when all else is written, where the sealed part stays closed.
     """
     chosen, how = options or Options(), machines or Machines()
     asked, held, folder = question_of(question, chosen), Cohort.read(Path(cohort)), Path(study)
-    _refuse(folder, held, sealed)
+    _refuse(folder)
     place = Place(folder, held, asked.plan(held, chosen), chosen)
+    if sealed:
+        _refuse_sealed(place)
     former = read_declared(folder)
     runs = sum(len(place.seeds_of(variant)) for variant in place.plan.variants)
     workers, threads = workers_and_threads(runs, how.parallel, how.threads, former["threads"] if former else None)
@@ -124,13 +127,21 @@ def study(
         warnings = (*place.plan.warnings, *(safeguarded(place, progress) if held.split is not None else ()))
         write_divisions(place)
         failed = run_all(place, jobs_of(place, threads), workers, threads, progress, how.engine, how.address)
-        if sealed:
+        closed = sealed and bool(failed)
+        if sealed and not closed:
             open_sealed(held, "study", declared["hash"])
             exams = (SEALED,)
             failed |= run_all(
                 place, jobs_of(place, threads, exams), workers, threads, progress, how.engine, how.address
             )
-        return _concluded(place, question, declared, failed, warnings, command, progress)
+        found = _concluded(place, question, declared, failed, warnings, command, progress)
+    if closed:
+        raise UserError(
+            f"{plural(len(failed), 'run')} of this study failed ({', '.join(failed)}): the sealed part stays closed",
+            found.report,
+            "mend what the report names, and start the same command again: what is there is not done anew",
+        )
+    return found
 
 
 def _concluded(
@@ -177,7 +188,7 @@ def _concluded(
     return StudyResult(place.study, question, declared, tuple(rows), tuple(pairs), table, failed, said, report=report)
 
 
-def _refuse(folder: Path, cohort: Cohort, sealed: bool) -> None:
+def _refuse(folder: Path) -> None:
     if (folder / WITHDRAWN).exists():
         raise UserError(
             "a donor of this study has withdrawn", folder, "remove the folder, and start the study anew without them"
@@ -187,7 +198,18 @@ def _refuse(folder: Path, cohort: Cohort, sealed: bool) -> None:
         raise UserError(
             f"this folder holds something else ({present[0]})", folder, "give a new or empty folder for the study"
         )
-    if sealed and ("part" not in cohort.cells.columns or not (cohort.cells["part"] == "sealed").any()):
+
+
+def _refuse_sealed(place: Place) -> None:
+    """What would be opened for nothing."""
+    if not place.plan.sealed:
+        raise UserError(
+            "this question divides the cells anew, without what is sealed: there is no sealed part to score",
+            "--open-sealed",
+            "leave it out; a sealed part is for studies on the cohort's own split",
+        )
+    cohort = place.cohort
+    if "part" not in cohort.cells.columns or not (cohort.cells["part"] == "sealed").any():
         raise UserError(
             "this cohort has no sealed part", cohort.root, "set one aside before any choice is made: split --seal 0.3"
         )

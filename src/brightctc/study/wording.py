@@ -137,7 +137,7 @@ def warnings_of(rows: Sequence[Row]) -> tuple[str, ...]:
     found = []
     for row in rows:
         found += row.intervals.warnings
-        found += row.claim.warnings
+        found += [warning for scoring in row.scorings for warning in scoring.claim.warnings]
         if row.kind != "baseline":
             found += [warning for scoring in row.scorings for warning in scoring.warnings]
     if any(len(row.seeds) == 1 for row in rows if row.kind != "baseline"):

@@ -20,7 +20,6 @@ def bundles_or_runs(cohort: Cohort, options: Options) -> Variant:
 
 
 def bundles_of(place: Place, row: Row) -> list[Bundle]:
-    """The trained models of a row's seeds."""
-    variant = place.plan.variant(row.name)
-    folders = variant.bundles or [place.study / "runs" / variant.name / str(seed) / "bundle" for seed in row.seeds]
-    return [Bundle.read(folder) for folder in folders]
+    """The trained models of a row's seeds: those that were scored, and none that was refused."""
+    given, runs = place.plan.variant(row.name).bundles, place.study / "runs" / row.name
+    return [Bundle.read(given[seed] if given else runs / str(seed) / "bundle") for seed in row.seeds]

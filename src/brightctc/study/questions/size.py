@@ -118,7 +118,8 @@ def _planner(row: Row) -> Section:
     shown = (_units(row), *_positives(row))
     notes = (
         "Half the width of the 95 % interval, by scaling what was measured here: for cells and donors like these, as "
-        "unlike each other as these are.",
+        "unlike each other as these are. A dash: resampling gave no interval that could be scaled, for want of "
+        "donors or of errors.",
     )
     return Section("How many to test on", words, tables=shown, notes=notes)
 

@@ -54,7 +54,8 @@ def _external(cohort: Cohort, options: Options) -> Plan:
 def _patients(cohort: Cohort, options: Options) -> Plan:
     parts = lines_apart(cohort, options.seed)
     variant = Variant("lines", "trained on cell lines", base_recipe(options), division="lines", exams=(LINES, PATIENTS))
-    return Plan((variant,), divisions={"lines": partial(write_parts, parts=parts)}, warnings=parts.warnings)
+    divisions = {"lines": partial(write_parts, parts=parts)}
+    return Plan((variant,), divisions=divisions, warnings=parts.warnings, sealed=False)
 
 
 def _values(cohort: Cohort, options: Options, column: str) -> Plan:
@@ -78,7 +79,7 @@ def _values(cohort: Cohort, options: Options, column: str) -> Plan:
         Variant(EVERYTHING, f"trained and tested on every {column}", recipe, division=EVERYTHING, exams=(exam,))
     )
     divisions[EVERYTHING] = partial(write_shares, seed=options.seed)
-    return Plan(tuple(variants), (), divisions, tuple(dict.fromkeys(warnings)), failed)
+    return Plan(tuple(variants), (), divisions, tuple(dict.fromkeys(warnings)), failed, sealed=False)
 
 
 AT_ANY_RATIO = ("recall", "false_calls_per_1000", "roc_auc")  # figures that exams of other class ratios share
