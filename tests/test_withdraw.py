@@ -58,6 +58,15 @@ def make_bundle(folder: Path, donors: list[str]) -> Path:
     return folder
 
 
+def goes_on_from(former: Path, folder: Path) -> Path:
+    """A bundle of D03 and D04 that started from another one's weights."""
+    make_bundle(folder, [])
+    before = Seen.read(former / "seen.json").generations
+    seen = Seen.of(train_cells=["c90"], validation_cells=["c91"], train_donors=["D03", "D04"], before=before)
+    files.write_json(folder / "seen.json", seen.to_json())
+    return folder
+
+
 def make_scores(path: Path, cohort: Path, *, donors: bool = True) -> Path:
     """A score table of the cohort's cells, with its meta file."""
     cells = Cohort.read(cohort).cells.drop("part", strict=False)
@@ -102,6 +111,14 @@ def snapshot(root: Path) -> dict[str, bytes]:
 
 def kinds(result) -> list[tuple[str, str, int | None]]:
     return [(held.kind, held.path.name, held.cells) for held in result.holdings]
+
+
+def test_a_bundle_is_found_whose_first_weights_had_met_the_donor(tmp_path: Path) -> None:
+    former = make_bundle(tmp_path / "former", ["D01"])
+    second = goes_on_from(former, tmp_path / "second")
+    goes_on_from(second, tmp_path / "third")
+    assert [held.path.name for held in withdraw("D01", [tmp_path]).holdings] == ["former", "second", "third"]
+    assert [held.path.name for held in withdraw("D03", [tmp_path]).holdings] == ["second", "third"]
 
 
 FOUND = [
