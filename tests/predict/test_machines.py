@@ -141,13 +141,39 @@ def test_cells_on_a_gpu_keep_their_places(bundle: Path, gpu: type[FakeCuda]) -> 
     assert len(gpu.calls) < 2500 / BATCH
 
 
-def test_a_gpu_that_fails_is_an_error_and_not_a_hang(gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def failure(monkeypatch: pytest.MonkeyPatch) -> type[Exception]:
+    """An error of ONNX Runtime's own, which is no RuntimeError; to be asked for before its fake."""
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail
+
+    return Fail
+
+
+def test_a_gpu_that_fails_is_an_error_and_not_a_hang(
+    failure: type[Exception], gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def out_of_memory(*_: Any) -> None:
-        raise RuntimeError("CUDA out of memory")
+        raise failure("CUDA out of memory\nand a long account of where")
 
     monkeypatch.setattr(FakeCuda, "run", out_of_memory)
-    with pytest.raises(UserError, match="out of memory"):
-        CudaSession(tiny_network(1, 16), (1, 16, 16)).run(np.zeros((5000, 1, 16, 16), np.float32))
+    session = CudaSession(tiny_network(1, 16), (1, 16, 16))
+    for future in [session.start(np.zeros((BATCH, 1, 16, 16), np.float32)) for _ in range(100)]:
+        with pytest.raises(UserError, match="out of memory"):
+            future.result(timeout=10)
+    with pytest.raises(UserError, match="out of memory"):  # more than there is room for at a time
+        session.run(np.zeros((5000, 1, 16, 16), np.float32))
+
+
+def test_a_network_that_the_gpu_refuses_is_one_error(
+    failure: type[Exception], gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise failure("CUDA failure 100: no CUDA-capable device is detected")
+
+    monkeypatch.setattr(FakeCuda, "__init__", refused)
+    with pytest.raises(UserError, match="does not take this network: CUDA failure 100"):
+        CudaSession(tiny_network(1, 16), (1, 16, 16))
 
 
 def test_without_a_driver_onnx_runtime_is_not_even_loaded(
