@@ -134,6 +134,28 @@ FOUND = [
 ]
 
 
+@pytest.mark.parametrize("donors", [True, False], ids=["donors in the table", "donors in the cohort alone"])
+def test_what_a_stopped_scoring_has_kept_is_deleted_whole(tmp_path: Path, donors: bool) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    table = pl.read_csv(make_scores(tmp_path / "scores" / "a.csv", cohort, donors=donors)).drop("score")
+    for name in ("of_all.csv.partial", "of_others.csv.partial", "partial"):
+        (tmp_path / name).mkdir()
+        files.write_json(tmp_path / name / "job.json", {"format_version": 2})
+    table[:32].write_parquet(tmp_path / "of_all.csv.partial" / "cells-000000000000-000000000032.parquet")
+    table[1:2].write_parquet(tmp_path / "of_others.csv.partial" / "cells-000000000000-000000000001.parquet")
+    table.write_parquet(tmp_path / "partial" / "cells-000000000000-000000000060.parquet")  # no folder of predict's
+    (held,) = (held for held in withdraw("D01", [tmp_path]).holdings if held.kind == "scoring")
+    assert (held.path.name, held.cells) == ("of_all.csv.partial", 6)
+    with files.lock(held.path):
+        failed = withdraw("D01", [held.path], remove=True).failed
+    assert not donors or "another brightctc process" in failed[0][1]
+    assert held.path.is_dir()
+    withdraw("D01", [tmp_path], remove=True)
+    assert not held.path.exists()
+    assert (tmp_path / "of_others.csv.partial").is_dir()
+    assert (tmp_path / "partial").is_dir()
+
+
 def test_features_masks_and_baselines_are_found_and_emptied(tmp_path: Path) -> None:
     cohort = make_cohort(tmp_path / "cohort")
     measure(cohort, tmp_path / "features.parquet", masks=tmp_path / "masks")

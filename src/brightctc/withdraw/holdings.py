@@ -14,10 +14,21 @@ from brightctc.bundle import Seen, Shown
 from brightctc.cohort import is_packed, read_table
 from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
+from brightctc.predict.work import pieces_in
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
 Kind = Literal[
-    "scores", "features", "evaluation", "explanation", "report", "bundle", "run", "study", "cohort", "mention"
+    "scores",
+    "scoring",
+    "features",
+    "evaluation",
+    "explanation",
+    "report",
+    "bundle",
+    "run",
+    "study",
+    "cohort",
+    "mention",
 ]
 _NOT_ENTERED = {".git"}
 _TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
@@ -28,7 +39,7 @@ _SHORTEST_ID = 3  # letters; a shorter one would be found in every file
 
 @dataclass(frozen=True)
 class Holding:
-    """One place that holds the donor.
+    """One place that holds the donor. A scoring is one that was stopped, with the cells that it has kept.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
     images: copies of their images inside a cohort, masks beside features, the PDF of a report, or all that is in an
@@ -56,6 +67,7 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     cells = donor_cells(donor, [held.path for held in cohorts])
     inside = [
         *_tables(tables, cells, warnings),
+        *_scorings(folders, cells, warnings),
         *_reports(folders, paths, cells, warnings),
         *_explanations(folders, cells, warnings),
         *_models(folders, donor, warnings),
@@ -177,6 +189,18 @@ def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Itera
             yield Holding("scores", table, int(rows.sum()))
 
 
+def _scorings(folders: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Scorings that were stopped, and have kept rows of the donor."""
+    for folder in folders:
+        try:
+            found = sum(int(donor_rows(read_rows(piece), cells).sum()) for piece in pieces_in(folder))
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if found:
+            yield Holding("scoring", folder, found)
+
+
 def _of_cohort(table: Path) -> bool:
     """Is this one of a cohort's own tables, which are treated with it?"""
     if not _is_cohort(table.parent):
@@ -258,6 +282,8 @@ def _own_tables(holding: Holding) -> tuple[Path, ...]:
         return holding.path / "strata.csv", holding.path / "findings.json"
     if holding.kind == "explanation":
         return holding.images
+    if holding.kind == "scoring":
+        return tuple(holding.path.iterdir())
     return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
 
 

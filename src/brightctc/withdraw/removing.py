@@ -1,6 +1,7 @@
 """Take a donor out of what holds them: rows, copied images and reports go; models and figures are marked."""
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def remove(holding: Holding, cells: DonorCells) -> None:
             mask.unlink(missing_ok=True)
         _remove_rows(holding.path, cells)
         _count_in_meta(holding, cells.donor)
+    elif holding.kind == "scoring":
+        with files.lock(holding.path):
+            shutil.rmtree(holding.path)
     elif holding.kind == "evaluation":
         _remove_rows(holding.path / "scores.csv", cells)
         _remove_group(holding.path / "groups.csv", cells.donor)
