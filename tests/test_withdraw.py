@@ -1,6 +1,8 @@
 """A donor withdraws: every place that holds them is found, emptied or marked, and nothing else changes."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from brightctc.cli.app import app
 from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
 from brightctc.errors import UserError
 from brightctc.measure import measure
-from brightctc.withdraw import removing, withdraw
+from brightctc.withdraw import mentions, removing, withdraw
 from brightctc.withdraw.tables import write_rows
 
 CLASSES = Classes(negative="leukocyte", positive="CTC")
@@ -318,6 +320,34 @@ def test_what_cannot_be_read_is_named_not_passed_over(tmp_path, spoil, where):
 def test_wrong_input_is_an_error(tmp_path, donor, path):
     with pytest.raises(UserError):
         withdraw(donor, [tmp_path / path])
+
+
+@pytest.mark.parametrize("before", range(24))
+def test_an_id_is_found_wherever_in_a_large_text_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(mentions, "_PIECE", 8)
+    (tmp_path / "notes.txt").write_text("x" * before + " D01")
+    (tmp_path / "more.txt").write_text("x" * before + "(D01), and further words\n")
+    (tmp_path / "others.txt").write_text("x" * before + "xD01 " + "x" * before + " D01-2 D010 AD01 2-D01")
+    assert [held.path.name for held in withdraw("D01", [tmp_path]).holdings] == ["more.txt", "notes.txt"]
+
+
+def test_a_text_of_any_size_is_searched(tmp_path: Path) -> None:
+    with (tmp_path / "notes.txt").open("wb") as file:
+        file.truncate(51 * 2**20)
+        file.seek(0, 2)
+        file.write(b"\nD01\n")
+    assert kinds(withdraw("D01", [tmp_path])) == [("mention", "notes.txt", None)]
+
+
+def test_a_text_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "notes.txt").write_text("D01")
+    monkeypatch.setattr(mentions, "_holds", refused)
+    assert withdraw("D01", [tmp_path]).warnings == (f"not searched: {tmp_path / 'notes.txt'}: Permission denied",)
 
 
 def test_the_command_is_dry_without_remove(tmp_path):

@@ -1,7 +1,6 @@
 """Find what holds a donor: cohorts, runs, studies, bundles, evaluations, scores, features, reports below folders."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from brightctc.cohort import is_packed, read_table
 from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
 from brightctc.predict.work import pieces_in
+from brightctc.withdraw.mentions import find_mentions
 from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
 
 Kind = Literal[
@@ -31,8 +31,6 @@ Kind = Literal[
     "mention",
 ]
 _NOT_ENTERED = {".git"}
-_TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
-_MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
 EXPLAINED = "explain.json"
 _SHORTEST_ID = 3  # letters; a shorter one would be found in every file
 
@@ -77,7 +75,8 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
         warnings.append(f"{donor!r} is too short to be searched for in other texts (reports, label tables)")
     else:
         known = {table for holding in held for table in (holding.path, *_own_tables(holding))}
-        held += _mentions(folders, tables, donor, known)
+        mentioned = find_mentions(donor, folders, tables, known, warnings)
+        held += [Holding("mention", path, certain=False) for path in mentioned]
     return held, warnings
 
 
@@ -285,14 +284,3 @@ def _own_tables(holding: Holding) -> tuple[Path, ...]:
     if holding.kind == "scoring":
         return tuple(holding.path.iterdir())
     return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
-
-
-def _mentions(folders: list[Path], tables: list[Path], donor: str, known: set[Path]) -> Iterator[Holding]:
-    """Other texts that hold the id as a word of its own: label tables, reports, settings."""
-    word = re.compile(rb"(?<![\w-])" + re.escape(donor.encode()) + rb"(?![\w-])")
-    found = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix.lower() in _TEXTS]
-    for path in dict.fromkeys([*found, *(table for table in tables if table.suffix == ".csv")]):
-        if path in known or path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            continue
-        if word.search(path.read_bytes()):
-            yield Holding("mention", path, certain=False)
