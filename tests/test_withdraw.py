@@ -287,6 +287,28 @@ def test_a_cohort_in_use_is_left_and_the_others_are_done(tmp_path):
     assert Cohort.read(second).cells.height == 50
 
 
+def test_a_file_that_cannot_be_deleted_is_named_and_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_cohort(tmp_path / "a"), make_cohort(tmp_path / "b")
+    held_fast = first / "images" / "c06_dapi.tif"
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path == held_fast:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        result = withdraw("D01", [tmp_path], remove=True)
+    assert [(held.path, why) for held, why in result.failed] == [(first, f"Operation not permitted: {held_fast}")]
+    assert Cohort.read(second).cells.height == 50
+    assert Cohort.read(first).cells.height == 60
+    assert withdraw("D01", [tmp_path], remove=True).failed == ()
+    assert Cohort.read(first).cells.height == 50
+
+
 def test_tables_without_donors_are_matched_by_cell_and_sample(tmp_path):
     """Ids restart per cartridge: the same id in another sample is another cell."""
     cohort = make_cohort(tmp_path / "cohort")

@@ -252,6 +252,7 @@ def _explanations(folders: list[Path], cells: DonorCells, warnings: list[str]) -
             continue
         if shown.has_donor(cells.donor) or any(shown.has_cell(cell) for cell, _ in cells.ids):
             written = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".csv", ".png")]
+            written.sort(key=lambda path: path.name == EXPLAINED)  # by which it is found again, if one can't be deleted
             yield Holding("explanation", folder, images=tuple(path for path in written if path.is_file()))
 
 

@@ -19,7 +19,7 @@ _REASON = "a donor whose cells are in this {what} has withdrawn; {fix}"
 
 
 def remove(holding: Holding, cells: DonorCells) -> None:
-    """Remove the donor from one place, or mark it. Raises UserError where it can't be written or is in use."""
+    """Remove the donor from one place, or mark it. Raises UserError or OSError where it can't be, or is in use."""
     if holding.kind in ("scores", "features"):
         for mask in holding.images:
             mask.unlink(missing_ok=True)

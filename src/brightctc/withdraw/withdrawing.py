@@ -75,4 +75,6 @@ def _remove_all(donor: str, holdings: Sequence[Holding]) -> tuple[list[Holding],
             removed.append(holding)
         except UserError as error:
             failed.append((holding, error.what))
+        except OSError as error:
+            failed.append((holding, f"{error.strerror}: {error.filename}"))
     return removed, failed
