@@ -158,6 +158,52 @@ def test_what_a_stopped_scoring_has_kept_is_deleted_whole(tmp_path: Path, donors
     assert (tmp_path / "partial").is_dir()
 
 
+def test_figures_of_the_donors_own_samples_go_and_those_of_shared_ones_stay(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path / "study" / "divisions" / "cohort")
+    pooled = pl.when(pl.col("cell_id").is_in(["c01", "c06"])).then(pl.lit("S12")).otherwise("sample_id")
+    cells = pl.read_csv(cohort / "cells.csv", infer_schema=False).with_columns(sample_id=pooled)
+    cells.write_csv(cohort / "cells.csv")
+    scores = make_scores(tmp_path / "a.csv", cohort)
+    samples = ["S01", "S02", "S12"]
+    shifts = [{"sample_id": sample, "unlike": 0.5} for sample in samples]
+    files.write_json(tmp_path / "a.meta.json", {"format_version": 1, "cells": 60, "shifts": shifts})
+    evaluation = make_evaluation(tmp_path / "evaluation", cohort)
+    by = {"group_by": ["all", "donor_id", *["sample_id"] * 3, "site"], "group": ["all", "D01", *samples, "S01"]}
+    pl.DataFrame(by).write_csv(evaluation / "groups.csv")
+    (tmp_path / "study" / "study.yaml").write_text("question: ablation\n")
+    strata = {"by": by["group_by"], "stratum": by["group"]}
+    pl.DataFrame(strata).write_csv(tmp_path / "study" / "strata.csv")
+
+    assert withdraw("D01", [tmp_path], remove=True).failed == ()
+    assert pl.read_csv(scores)["sample_id"].value_counts().filter(pl.col("sample_id") == "S12")["count"].to_list() == [
+        1
+    ]
+    meta = files.read_json(tmp_path / "a.meta.json")
+    assert [shift["sample_id"] for shift in meta["shifts"]] == ["S02", "S12"]
+    assert meta["withdrawn_rows"] == 10
+    for path, column in ((evaluation / "groups.csv", "group"), (tmp_path / "study" / "strata.csv", "stratum")):
+        assert pl.read_csv(path)[column].to_list() == ["all", "S02", "S12", "S01"], "the last one is a site"
+
+
+def test_an_evaluation_that_was_interrupted_is_found_again_and_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = make_evaluation(tmp_path / "evaluation", make_cohort(tmp_path / "cohort"))
+
+    def full(path: Path, table: pl.DataFrame) -> None:
+        if path.name == "groups.csv":
+            raise UserError("the disk is full; nothing was changed", path)
+        write_rows(path, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removing, "write_rows", full)
+        assert len(withdraw("D01", [evaluation], remove=True).failed) == 1
+    assert withdraw("D01", [evaluation], remove=True).failed == ()
+    assert (evaluation / "WITHDRAWN.json").is_file()
+    assert pl.read_csv(evaluation / "groups.csv")["group"].to_list() == ["all", "D02"]
+    assert not withdraw("D01", [evaluation]).holdings
+
+
 def test_features_masks_and_baselines_are_found_and_emptied(tmp_path: Path) -> None:
     cohort = make_cohort(tmp_path / "cohort")
     measure(cohort, tmp_path / "features.parquet", masks=tmp_path / "masks")

@@ -15,7 +15,7 @@ from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
 from brightctc.predict.work import pieces_in
 from brightctc.withdraw.mentions import find_mentions
-from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
+from brightctc.withdraw.tables import DonorCells, donor_mask, donor_rows, has_cells, has_features, read_rows, result_of
 
 Kind = Literal[
     "scores",
@@ -88,7 +88,7 @@ def _studies(folders: list[Path], held: list[Holding]) -> list[Holding]:
 
 def donor_cells(donor: str, cohorts: list[Path]) -> DonorCells:
     """The donor's cells as these cohorts know them."""
-    return DonorCells.of(donor, [_rows(folder, donor) for folder in cohorts])
+    return DonorCells.of(donor, [read_table(folder) for folder in cohorts])
 
 
 def _walk(paths: list[Path], warnings: list[str]) -> tuple[list[Path], list[Path]]:
@@ -130,7 +130,8 @@ def _is_cohort(folder: Path) -> bool:
 
 def _cohort(folder: Path, donor: str) -> Holding | None:
     cells = read_table(folder)
-    rows = _of_donor(cells, donor)
+    theirs = donor_mask(cells, donor)
+    rows = cells.filter(theirs)
     if rows.is_empty():
         return None
     if is_packed(folder):
@@ -138,23 +139,11 @@ def _cohort(folder: Path, donor: str) -> Holding | None:
     about = files.read_yaml(folder / "cohort.yaml")
     provenance = about.get("provenance") if isinstance(about, dict) else None
     copied = isinstance(provenance, dict) and bool(provenance.get("copied"))
-    others = _image_paths(folder, cells.filter(~_is(donor)))
+    others = _image_paths(folder, cells.filter(~theirs))
     own = _image_paths(folder, rows)
     # only what the import itself copied, and what no other cell's row points to
     deletable = {path for path in own - others if copied and _inside(path, folder)}
     return Holding("cohort", folder, rows.height, tuple(sorted(deletable)), len(own - deletable))
-
-
-def _rows(folder: Path, donor: str) -> pl.DataFrame:
-    return _of_donor(read_table(folder), donor)
-
-
-def _of_donor(cells: pl.DataFrame, donor: str) -> pl.DataFrame:
-    return cells.filter(_is(donor)) if "donor_id" in cells.columns else cells.clear()
-
-
-def _is(donor: str) -> pl.Expr:
-    return pl.col("donor_id").eq_missing(pl.lit(donor))
 
 
 def _image_paths(folder: Path, rows: pl.DataFrame) -> set[Path]:
