@@ -1,6 +1,7 @@
 """predict on what a machine has: its processor, a GPU, Ray; and nothing of it reaches the network."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,12 @@ from brightctc.bundle.cuda import PROVIDER, CudaSession
 from brightctc.bundle.runtime import BATCH, OUTPUTS
 from brightctc.errors import UserError
 from brightctc.predict import predict
+from brightctc.predict.file_names import Names
+from brightctc.predict.ray import _Worker
+from brightctc.predict.source import read_source
 from drawn import Export
 from new_samples import NAMES, as_cohort
-from tiny_bundle import tiny_logit, tiny_network
+from tiny_bundle import tiny_bundle, tiny_logit, tiny_network
 
 # --- the processor
 
@@ -238,6 +242,42 @@ def kill_one(task, done, total, note):
 predict(*map(Path, sys.argv[1:4]), engine="ray", progress=kill_one)
 assert killed[0] not in workers()
 """
+
+
+def test_a_node_with_another_bundle_is_refused(export: Export, bundle: Path, tmp_path: Path) -> None:
+    given, other = Bundle.read(bundle), tiny_bundle(tmp_path / "other", name="other")
+    source = read_source(as_cohort(export, tmp_path / "cohort"), given, Names())
+    block = pickle.dumps(next(source.blocks(0)))
+    (chunks,) = _Worker(str(bundle), given.hash, "float32", 1, "cpu")({"block": [block]})["chunks"]
+    assert sum(len(chunk.logit) for chunk in pickle.loads(chunks)) == 48
+    with pytest.raises(UserError, match="another bundle under this path"):
+        _Worker(str(other.folder), given.hash, "float32", 1, "cpu")({"block": [block]})
+
+
+_OTHER_THERE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from brightctc.bundle import Bundle
+from brightctc.errors import UserError
+from brightctc.predict import predict
+read = Bundle.read
+Bundle.read = lambda folder: replace(read(folder), hash="of this node")  # workers read it unchanged
+try:
+    predict(*map(Path, sys.argv[1:4]), engine="ray")
+except UserError as error:
+    sys.exit(0 if "another bundle under this path" in error.what else str(error))
+sys.exit("it was scored")
+"""
+
+
+@pytest.mark.slow  # Ray starts half a dozen processes
+def test_what_a_worker_on_ray_refuses_is_told_in_its_own_words(export: Export, bundle: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    cohort = as_cohort(export, tmp_path / "cohort")
+    command = [sys.executable, "-c", _OTHER_THERE, str(bundle), str(cohort), str(tmp_path / "ray.csv")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.mark.slow  # Ray starts half a dozen processes
