@@ -333,7 +333,27 @@ def test_the_salt_comes_from_the_run(changes: dict[str, object], same: bool) -> 
     assert (seen(**changes).salt == seen().salt) is same
 
 
-@pytest.mark.parametrize("broken", [{"salt": "xy"}, {"cells": {}}, {"donors": None}])
+def test_what_the_first_weights_had_met_is_asked_too(tmp_path: Path) -> None:
+    oldest = seen(train_cells=["S7/c1"], validation_cells=["S8/c1"], train_donors=["D7"], validation_donors=["D8"])
+    older = seen(train_cells=["S5/c1"], validation_cells=["S6/c1"], before=oldest.generations)
+    files.write_json(tmp_path / "seen.json", seen(before=older.generations).to_json())
+    read = Seen.read(tmp_path / "seen.json")
+    assert read == seen(before=older.generations)
+    assert read.has_cells(["S1/c1", "S5/c1", "S6/c1", "S7/c1", "S9/c1"]).tolist() == [True] * 4 + [False]
+    assert read.has_donors(["D1", "D7", "D8", "D9", None]).tolist() == [True] * 3 + [False] * 2
+    parts = [read.part_of_cell(cell) for cell in ("S2/c1", "S6/c1", "S8/c1")]
+    assert parts == ["validation", "train", "train"], "its own validation cells judge it; others made its first weights"
+    assert read.part_of_donor("D8") == "train"
+    assert read.own == seen()
+
+
+def test_donors_are_known_where_each_training_knew_them() -> None:
+    nameless = seen(train_donors=[], validation_donors=[])
+    assert seen(before=seen().generations).knows_donors
+    assert not seen(before=nameless.generations).knows_donors
+
+
+@pytest.mark.parametrize("broken", [{"salt": "xy"}, {"cells": {}}, {"donors": None}, {"before": [{"salt": "00"}]}])
 def test_a_malformed_list_of_seen_cells_is_one_error(tmp_path: Path, broken: dict[str, object]) -> None:
     (tmp_path / "seen.json").write_text(json.dumps(seen().to_json() | broken))
     with pytest.raises(UserError, match="malformed"):

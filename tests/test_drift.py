@@ -44,6 +44,13 @@ def test_eight_in_a_row_above_the_centre_are_told(tmp_path: Path) -> None:
     assert (found["concern"] == ONE_SIDE).arg_true().to_list() == [23, 24]
 
 
+def test_a_sample_with_an_id_after_a_hundred_without_is_charted(tmp_path: Path) -> None:
+    meta = json.loads(scored(tmp_path, "s", *[0.0] * 130).with_suffix(".meta.json").read_text(encoding="utf-8"))
+    nameless = [shift | {"sample_id": None} for shift in meta["shifts"][:120]]
+    scores = scored(tmp_path, "s", shifts=nameless + meta["shifts"][120:])
+    assert drift([scores], tmp_path / "drift.csv").table["sample_id"].null_count() == 120
+
+
 def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
     given = [scored(tmp_path, "s", 0.2, 0.9)]
     files = [drift(given, tmp_path / f"{name}.csv") for name in ("a", "b")]

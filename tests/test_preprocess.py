@@ -92,7 +92,17 @@ def test_a_window_is_the_middle_of_the_crop_and_nothing_else():
     np.testing.assert_array_equal(preparation.unit_image(outside, "bright_field"), unit)
     whole = windowed(None).unit_image(crop, "bright_field")
     np.testing.assert_array_equal(whole, fitted(crops(size=48)).unit_image(crop, "bright_field"))
-    np.testing.assert_array_equal(windowed(Window(px=400)).unit_image(crop, "bright_field"), whole)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 48), (20, 48)], ids=str)
+def test_a_cell_keeps_its_size_in_a_crop_smaller_than_the_window(shape: tuple[int, int]) -> None:
+    preparation = windowed(Window(px=40), size=60)
+    crop = np.full((48, 48), 2000, np.uint16)
+    crop[19:29, 19:29] = 1000
+    top, left = (48 - shape[0]) // 2, (48 - shape[1]) // 2
+    unit = preparation.unit_image(crop[top : top + shape[0], left : left + shape[1]], "bright_field")
+    assert unit.shape == (60, 60)
+    np.testing.assert_allclose(unit, preparation.unit_image(crop, "bright_field"), atol=1e-6)
 
 
 def test_a_window_in_um_shows_the_same_on_every_instrument():

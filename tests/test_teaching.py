@@ -11,6 +11,7 @@ from brightctc.check import check
 from brightctc.cohort import Cohort, pack, set_aside, split
 from brightctc.cohort.folder import SplitFile, write_split
 from brightctc.errors import UserError
+from brightctc.evaluate import evaluate
 from brightctc.evaluate.cells import cells_of
 from brightctc.learn import train
 from brightctc.learn.crops import teaching
@@ -127,7 +128,13 @@ def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohor
     write_split(
         cohort, Cohort.read(cohort).cells.select("cell_id", turned.alias("part")), SplitFile(by="donor_id", settings={})
     )
-    train(cohort, tmp_path / "goes_on", settings=[*TINY, weights], threads=1)
+    bundle = train(cohort, tmp_path / "goes_on", settings=[*TINY, weights], threads=1).bundle
+    read = Cohort.read(cohort)
+    assert bundle.seen.has_cells(read.part("pool")["cell_id"]).all(), "they were the former one's validation"
+    assert bundle.seen.has_donors(held.explode()).all()
+    assert any(former.hash in words for words in bundle.about.provenance.assumptions)
+    with pytest.raises(UserError, match="or in that of a bundle whose weights it started from"):
+        evaluate(bundle.folder, cohort, tmp_path / "out", part="pool")
     for more in (DISTIL, [*TINY, "train.folds=2"]):
         with pytest.raises(UserError, match="of the train, validation, test or sealed part"):
             train(cohort, tmp_path / "refused", settings=[*more, weights], threads=1)

@@ -1,6 +1,8 @@
 """A donor withdraws: every place that holds them is found, emptied or marked, and nothing else changes."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from brightctc.cli.app import app
 from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
 from brightctc.errors import UserError
 from brightctc.measure import measure
-from brightctc.withdraw import removing, withdraw
+from brightctc.withdraw import mentions, removing, withdraw
 from brightctc.withdraw.tables import write_rows
 
 CLASSES = Classes(negative="leukocyte", positive="CTC")
@@ -54,6 +56,15 @@ def make_bundle(folder: Path, donors: list[str]) -> Path:
     folder.mkdir(parents=True)
     files.write_json(folder / "bundle.json", {"format_version": 1})
     seen = Seen.of(train_cells=["c00"], validation_cells=["c01"], train_donors=donors[:1], validation_donors=donors[1:])
+    files.write_json(folder / "seen.json", seen.to_json())
+    return folder
+
+
+def goes_on_from(former: Path, folder: Path) -> Path:
+    """A bundle of D03 and D04 that started from another one's weights."""
+    make_bundle(folder, [])
+    before = Seen.read(former / "seen.json").generations
+    seen = Seen.of(train_cells=["c90"], validation_cells=["c91"], train_donors=["D03", "D04"], before=before)
     files.write_json(folder / "seen.json", seen.to_json())
     return folder
 
@@ -104,6 +115,14 @@ def kinds(result) -> list[tuple[str, str, int | None]]:
     return [(held.kind, held.path.name, held.cells) for held in result.holdings]
 
 
+def test_a_bundle_is_found_whose_first_weights_had_met_the_donor(tmp_path: Path) -> None:
+    former = make_bundle(tmp_path / "former", ["D01"])
+    second = goes_on_from(former, tmp_path / "second")
+    goes_on_from(second, tmp_path / "third")
+    assert [held.path.name for held in withdraw("D01", [tmp_path]).holdings] == ["former", "second", "third"]
+    assert [held.path.name for held in withdraw("D03", [tmp_path]).holdings] == ["second", "third"]
+
+
 FOUND = [
     ("evaluation", "evaluation", 10),
     ("scores", "a.csv", 10),
@@ -115,6 +134,74 @@ FOUND = [
     ("cohort", "cohort", 10),
     ("mention", "labels.csv", None),
 ]
+
+
+@pytest.mark.parametrize("donors", [True, False], ids=["donors in the table", "donors in the cohort alone"])
+def test_what_a_stopped_scoring_has_kept_is_deleted_whole(tmp_path: Path, donors: bool) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    table = pl.read_csv(make_scores(tmp_path / "scores" / "a.csv", cohort, donors=donors)).drop("score")
+    for name in ("of_all.csv.partial", "of_others.csv.partial", "partial"):
+        (tmp_path / name).mkdir()
+        files.write_json(tmp_path / name / "job.json", {"format_version": 2})
+    table[:32].write_parquet(tmp_path / "of_all.csv.partial" / "cells-000000000000-000000000032.parquet")
+    table[1:2].write_parquet(tmp_path / "of_others.csv.partial" / "cells-000000000000-000000000001.parquet")
+    table.write_parquet(tmp_path / "partial" / "cells-000000000000-000000000060.parquet")  # no folder of predict's
+    (held,) = (held for held in withdraw("D01", [tmp_path]).holdings if held.kind == "scoring")
+    assert (held.path.name, held.cells) == ("of_all.csv.partial", 6)
+    with files.lock(held.path):
+        failed = withdraw("D01", [held.path], remove=True).failed
+    assert not donors or "another brightctc process" in failed[0][1]
+    assert held.path.is_dir()
+    withdraw("D01", [tmp_path], remove=True)
+    assert not held.path.exists()
+    assert (tmp_path / "of_others.csv.partial").is_dir()
+    assert (tmp_path / "partial").is_dir()
+
+
+def test_figures_of_the_donors_own_samples_go_and_those_of_shared_ones_stay(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path / "study" / "divisions" / "cohort")
+    pooled = pl.when(pl.col("cell_id").is_in(["c01", "c06"])).then(pl.lit("S12")).otherwise("sample_id")
+    cells = pl.read_csv(cohort / "cells.csv", infer_schema=False).with_columns(sample_id=pooled)
+    cells.write_csv(cohort / "cells.csv")
+    scores = make_scores(tmp_path / "a.csv", cohort)
+    samples = ["S01", "S02", "S12"]
+    shifts = [{"sample_id": sample, "unlike": 0.5} for sample in samples]
+    files.write_json(tmp_path / "a.meta.json", {"format_version": 1, "cells": 60, "shifts": shifts})
+    evaluation = make_evaluation(tmp_path / "evaluation", cohort)
+    by = {"group_by": ["all", "donor_id", *["sample_id"] * 3, "site"], "group": ["all", "D01", *samples, "S01"]}
+    pl.DataFrame(by).write_csv(evaluation / "groups.csv")
+    (tmp_path / "study" / "study.yaml").write_text("question: ablation\n")
+    strata = {"by": by["group_by"], "stratum": by["group"]}
+    pl.DataFrame(strata).write_csv(tmp_path / "study" / "strata.csv")
+
+    assert withdraw("D01", [tmp_path], remove=True).failed == ()
+    assert pl.read_csv(scores)["sample_id"].value_counts().filter(pl.col("sample_id") == "S12")["count"].to_list() == [
+        1
+    ]
+    meta = files.read_json(tmp_path / "a.meta.json")
+    assert [shift["sample_id"] for shift in meta["shifts"]] == ["S02", "S12"]
+    assert meta["withdrawn_rows"] == 10
+    for path, column in ((evaluation / "groups.csv", "group"), (tmp_path / "study" / "strata.csv", "stratum")):
+        assert pl.read_csv(path)[column].to_list() == ["all", "S02", "S12", "S01"], "the last one is a site"
+
+
+def test_an_evaluation_that_was_interrupted_is_found_again_and_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluation = make_evaluation(tmp_path / "evaluation", make_cohort(tmp_path / "cohort"))
+
+    def full(path: Path, table: pl.DataFrame) -> None:
+        if path.name == "groups.csv":
+            raise UserError("the disk is full; nothing was changed", path)
+        write_rows(path, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(removing, "write_rows", full)
+        assert len(withdraw("D01", [evaluation], remove=True).failed) == 1
+    assert withdraw("D01", [evaluation], remove=True).failed == ()
+    assert (evaluation / "WITHDRAWN.json").is_file()
+    assert pl.read_csv(evaluation / "groups.csv")["group"].to_list() == ["all", "D02"]
+    assert not withdraw("D01", [evaluation]).holdings
 
 
 def test_features_masks_and_baselines_are_found_and_emptied(tmp_path: Path) -> None:
@@ -246,6 +333,28 @@ def test_a_cohort_in_use_is_left_and_the_others_are_done(tmp_path):
     assert Cohort.read(second).cells.height == 50
 
 
+def test_a_file_that_cannot_be_deleted_is_named_and_the_others_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = make_cohort(tmp_path / "a"), make_cohort(tmp_path / "b")
+    held_fast = first / "images" / "c06_dapi.tif"
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path == held_fast:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        unlink(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        result = withdraw("D01", [tmp_path], remove=True)
+    assert [(held.path, why) for held, why in result.failed] == [(first, f"Operation not permitted: {held_fast}")]
+    assert Cohort.read(second).cells.height == 50
+    assert Cohort.read(first).cells.height == 60
+    assert withdraw("D01", [tmp_path], remove=True).failed == ()
+    assert Cohort.read(first).cells.height == 50
+
+
 def test_tables_without_donors_are_matched_by_cell_and_sample(tmp_path):
     """Ids restart per cartridge: the same id in another sample is another cell."""
     cohort = make_cohort(tmp_path / "cohort")
@@ -279,6 +388,34 @@ def test_what_cannot_be_read_is_named_not_passed_over(tmp_path, spoil, where):
 def test_wrong_input_is_an_error(tmp_path, donor, path):
     with pytest.raises(UserError):
         withdraw(donor, [tmp_path / path])
+
+
+@pytest.mark.parametrize("before", range(24))
+def test_an_id_is_found_wherever_in_a_large_text_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(mentions, "_PIECE", 8)
+    (tmp_path / "notes.txt").write_text("x" * before + " D01")
+    (tmp_path / "more.txt").write_text("x" * before + "(D01), and further words\n")
+    (tmp_path / "others.txt").write_text("x" * before + "xD01 " + "x" * before + " D01-2 D010 AD01 2-D01")
+    assert [held.path.name for held in withdraw("D01", [tmp_path]).holdings] == ["more.txt", "notes.txt"]
+
+
+def test_a_text_of_any_size_is_searched(tmp_path: Path) -> None:
+    with (tmp_path / "notes.txt").open("wb") as file:
+        file.truncate(51 * 2**20)
+        file.seek(0, 2)
+        file.write(b"\nD01\n")
+    assert kinds(withdraw("D01", [tmp_path])) == [("mention", "notes.txt", None)]
+
+
+def test_a_text_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> bool:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "notes.txt").write_text("D01")
+    monkeypatch.setattr(mentions, "_holds", refused)
+    assert withdraw("D01", [tmp_path]).warnings == (f"not searched: {tmp_path / 'notes.txt'}: Permission denied",)
 
 
 def test_the_command_is_dry_without_remove(tmp_path):

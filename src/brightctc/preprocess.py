@@ -38,7 +38,8 @@ class ChannelScale(BaseModel):
 class Window(BaseModel):
     """How wide the middle of a crop is that the network sees: in µm where training crops had a pixel size, else in px.
 
-    px: the same in the training crops' own pixels, for crops without a pixel size.
+    px: the same in the training crops' own pixels, for crops without a pixel size. A smaller crop keeps this scale, and
+    is padded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,8 +143,9 @@ class Preparation(BaseModel):
         """Where in the network's input a float32 image (h, w) of a crop's size comes to lie: float32 (size, size)."""
         size, target = self.settings.size, self.settings.um_per_pixel
         if self.window is not None:
-            image = _cut(image, min(self.window.side(pixel_size_um), max(image.shape)))
-        if self.settings.fit != "pad":
+            side = self.window.side(pixel_size_um)
+            image, factor = _cut(image, side), size / side
+        elif self.settings.fit != "pad":
             factor = size / max(image.shape)
         elif target is not None and pixel_size_um is not None:
             factor = pixel_size_um / target

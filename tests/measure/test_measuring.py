@@ -168,6 +168,12 @@ def test_columns_of_the_cohort_stay_and_make_room(tmp_path: Path) -> None:
     assert (table["input_flags"][0], table["remark"][0], table.columns[1]) == ("mine", "kept", "sample_id")
 
 
+def test_columns_of_an_earlier_table_make_room_too(tmp_path: Path) -> None:
+    root = cohort_of(tmp_path / "cohort", {"a": round_cell()}, flags=["second"], input_flags=["first"])
+    table = measure(root, tmp_path / "features.csv").table
+    assert (table["input_flags"][0], table["input_input_flags"][0]) == ("first", "second")
+
+
 def test_ids_make_file_names_that_stay_in_their_folder() -> None:
     ids = ["S01/c1", "../c1", "S 1/c%1", "a/../b", "/etc/x", "ü", "..", "a//b", "c.1", "."]
     names = mask_names(ids)

@@ -1,6 +1,7 @@
 """predict on what a machine has: its processor, a GPU, Ray; and nothing of it reaches the network."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,12 @@ from brightctc.bundle.cuda import PROVIDER, CudaSession
 from brightctc.bundle.runtime import BATCH, OUTPUTS
 from brightctc.errors import UserError
 from brightctc.predict import predict
+from brightctc.predict.file_names import Names
+from brightctc.predict.ray import _Worker
+from brightctc.predict.source import read_source
 from drawn import Export
 from new_samples import NAMES, as_cohort
-from tiny_bundle import tiny_logit, tiny_network
+from tiny_bundle import tiny_bundle, tiny_logit, tiny_network
 
 # --- the processor
 
@@ -141,13 +145,39 @@ def test_cells_on_a_gpu_keep_their_places(bundle: Path, gpu: type[FakeCuda]) -> 
     assert len(gpu.calls) < 2500 / BATCH
 
 
-def test_a_gpu_that_fails_is_an_error_and_not_a_hang(gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def failure(monkeypatch: pytest.MonkeyPatch) -> type[Exception]:
+    """An error of ONNX Runtime's own, which is no RuntimeError; to be asked for before its fake."""
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    from onnxruntime.capi.onnxruntime_pybind11_state import Fail
+
+    return Fail
+
+
+def test_a_gpu_that_fails_is_an_error_and_not_a_hang(
+    failure: type[Exception], gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def out_of_memory(*_: Any) -> None:
-        raise RuntimeError("CUDA out of memory")
+        raise failure("CUDA out of memory\nand a long account of where")
 
     monkeypatch.setattr(FakeCuda, "run", out_of_memory)
-    with pytest.raises(UserError, match="out of memory"):
-        CudaSession(tiny_network(1, 16), (1, 16, 16)).run(np.zeros((5000, 1, 16, 16), np.float32))
+    session = CudaSession(tiny_network(1, 16), (1, 16, 16))
+    for future in [session.start(np.zeros((BATCH, 1, 16, 16), np.float32)) for _ in range(100)]:
+        with pytest.raises(UserError, match="out of memory"):
+            future.result(timeout=10)
+    with pytest.raises(UserError, match="out of memory"):  # more than there is room for at a time
+        session.run(np.zeros((5000, 1, 16, 16), np.float32))
+
+
+def test_a_network_that_the_gpu_refuses_is_one_error(
+    failure: type[Exception], gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise failure("CUDA failure 100: no CUDA-capable device is detected")
+
+    monkeypatch.setattr(FakeCuda, "__init__", refused)
+    with pytest.raises(UserError, match="does not take this network: CUDA failure 100"):
+        CudaSession(tiny_network(1, 16), (1, 16, 16))
 
 
 def test_without_a_driver_onnx_runtime_is_not_even_loaded(
@@ -212,6 +242,42 @@ def kill_one(task, done, total, note):
 predict(*map(Path, sys.argv[1:4]), engine="ray", progress=kill_one)
 assert killed[0] not in workers()
 """
+
+
+def test_a_node_with_another_bundle_is_refused(export: Export, bundle: Path, tmp_path: Path) -> None:
+    given, other = Bundle.read(bundle), tiny_bundle(tmp_path / "other", name="other")
+    source = read_source(as_cohort(export, tmp_path / "cohort"), given, Names())
+    block = pickle.dumps(next(source.blocks(0)))
+    (chunks,) = _Worker(str(bundle), given.hash, "float32", 1, "cpu")({"block": [block]})["chunks"]
+    assert sum(len(chunk.logit) for chunk in pickle.loads(chunks)) == 48
+    with pytest.raises(UserError, match="another bundle under this path"):
+        _Worker(str(other.folder), given.hash, "float32", 1, "cpu")({"block": [block]})
+
+
+_OTHER_THERE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from brightctc.bundle import Bundle
+from brightctc.errors import UserError
+from brightctc.predict import predict
+read = Bundle.read
+Bundle.read = lambda folder: replace(read(folder), hash="of this node")  # workers read it unchanged
+try:
+    predict(*map(Path, sys.argv[1:4]), engine="ray")
+except UserError as error:
+    sys.exit(0 if "another bundle under this path" in error.what else str(error))
+sys.exit("it was scored")
+"""
+
+
+@pytest.mark.slow  # Ray starts half a dozen processes
+def test_what_a_worker_on_ray_refuses_is_told_in_its_own_words(export: Export, bundle: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    cohort = as_cohort(export, tmp_path / "cohort")
+    command = [sys.executable, "-c", _OTHER_THERE, str(bundle), str(cohort), str(tmp_path / "ray.csv")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert run.returncode == 0, run.stderr[-3000:]
 
 
 @pytest.mark.slow  # Ray starts half a dozen processes

@@ -9,8 +9,11 @@ from brightctc import files, pack
 from brightctc.bundle import Bundle
 from brightctc.cohort import Pack, shard_writing
 from brightctc.errors import UserError
+from brightctc.predict import packed as packed_source
 from brightctc.predict import predict, work
+from brightctc.predict.file_names import Names
 from brightctc.predict.packed import read_packed
+from brightctc.predict.source import read_source
 from drawn import Export
 from new_samples import as_cohort, spoil
 from tiny_bundle import tiny_bundle
@@ -73,6 +76,36 @@ def test_another_list_of_shards_is_another_input(packed: Path, bundle: Path) -> 
     (shard,) = files.read_json(packed / "shards.json")["shards"]
     files.write_json(packed / "shards.json", {"format_version": 1, "shards": [{**shard, "id_prefix": "x/"}]})
     assert read_packed(packed, Bundle.read(bundle)).identity != identity
+
+
+def rewritten(cohort: Path, packed: Path, **changes: pl.Expr) -> int:
+    """Pack the cohort again, without pixel sizes of single cells and with other columns: the bytes of the shard."""
+    cells = pl.read_csv(cohort / "cells.csv", infer_schema=False).drop("pixel_size_um", strict=False)
+    (cohort / "cells.csv").write_text(cells.with_columns(**changes).write_csv())
+    pack(cohort, packed, overwrite=True)
+    return (packed / "cells-00000.parquet").stat().st_size
+
+
+def test_another_table_of_the_same_size_is_another_input(cohort: Path, packed: Path, bundle: Path) -> None:
+    of, number = Bundle.read(bundle), pl.int_range(pl.len())
+    size = rewritten(cohort, packed, note=pl.when(number % 2 == 0).then(pl.lit("red")).otherwise(pl.lit("ill")))
+    identity = read_packed(packed, of).identity
+    turned = pl.when(pl.col("note") == "red").then(pl.lit("ill")).otherwise(pl.lit("red"))
+    assert rewritten(cohort, packed, note=turned) == size
+    assert read_packed(packed, of).identity != identity
+    rewritten(cohort, packed, note=turned)
+    assert read_packed(packed, of).identity == identity, "it is the same again"
+
+
+@pytest.mark.parametrize("kind", ["plain", "packed"])
+def test_another_pixel_size_of_the_cohort_is_another_input(cohort: Path, packed: Path, bundle: Path, kind: str) -> None:
+    rewritten(cohort, packed)
+    folder, of = (cohort if kind == "plain" else packed), Bundle.read(bundle)
+    identity = read_source(folder, of, Names()).identity
+    about = (folder / "cohort.yaml").read_text().replace("pixel_size_um: null\n", "")
+    (folder / "cohort.yaml").write_text(f"{about.rstrip()}\npixel_size_um: 0.25\n")
+    packed_source._open.cache_clear()
+    assert read_source(folder, of, Names()).identity != identity
 
 
 def test_a_shard_cut_short_is_one_error_before_the_work(packed: Path, bundle: Path, tmp_path: Path) -> None:

@@ -67,6 +67,20 @@ def test_ids_and_columns_of_the_user_stay_as_they_are(export: Export, bundle: Pa
     assert table["score"].dtype == pl.Float64
 
 
+def test_scores_of_scores_of_scores_keep_all_three(export: Export, bundle: Path, tmp_path: Path) -> None:
+    earlier = {"score": pl.lit("second"), "input_score": pl.lit("first"), "input_input_score": pl.lit("other")}
+    cohort = as_cohort(export, tmp_path / "cohort", **earlier)
+    predict(bundle, cohort, tmp_path / "scores.csv")
+    table = read_scores(tmp_path / "scores.csv")
+    kept = {name: table[name][0] for name in table.columns if name.startswith("input_")}
+    assert kept == {
+        "input_score": "first",
+        "input_input_score": "other",
+        "input_input_input_score": "second",
+    }
+    assert table["score"].dtype == pl.Float64
+
+
 @pytest.mark.parametrize("name", ["scores.txt", "scores", "scores.xlsx", "scores.csv.gz"])
 def test_another_ending_is_refused(export: Export, bundle: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"\.csv or \.parquet"):

@@ -48,9 +48,10 @@ class CudaSession:
         self.shape = shape
         try:
             self._session: Any = onnxruntime.InferenceSession(onnx, providers=[(PROVIDER, _NO_TF32)])
-        except RuntimeError as error:
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise UserError(f"the GPU does not take this network: {first}", where, "say --device cpu") from error
+        except Exception as error:  # ONNX Runtime's own errors are of no narrower class
+            raise UserError(
+                f"the GPU does not take this network: {_first_line(error)}", where, "say --device cpu"
+            ) from error
         if PROVIDER not in self._session.get_providers():  # ONNX Runtime falls back to the processor, slowly
             fix = "say --device cpu, or install the CUDA and cuDNN that this ONNX Runtime asks for"
             raise UserError("CUDA could not be started", where, fix)
@@ -85,18 +86,24 @@ class CudaSession:
             taken, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
         if not taken:
             return
-        full = np.zeros((BATCH * _TOGETHER, *self.shape), np.float32)
-        for place, (inputs, _) in enumerate(taken):
-            full[place * BATCH : place * BATCH + len(inputs)] = inputs
         try:
+            full = np.zeros((BATCH * _TOGETHER, *self.shape), np.float32)
+            for place, (inputs, _) in enumerate(taken):
+                full[place * BATCH : place * BATCH + len(inputs)] = inputs
             found = self._session.run(list(OUTPUTS), {self._input: full})
-        except RuntimeError as error:  # the GPU is out of memory, or was taken away
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            told = UserError(f"the GPU could not score: {first}", "CUDA", "say --device cpu, or free the GPU's memory")
+        except Exception as error:  # noqa: BLE001 - as above; and whatever it is, who waits for a future must be told
+            told = UserError(
+                f"the GPU could not score: {_first_line(error)}", "CUDA", "say --device cpu, or free the GPU's memory"
+            )
             for _, future in taken:
                 future.set_exception(told)
         else:
             for place, (inputs, future) in enumerate(taken):
                 cells = slice(place * BATCH, place * BATCH + len(inputs))
                 future.set_result(Outputs(*(np.asarray(array[cells]) for array in found)))
-        self._room.release(len(taken))
+        finally:
+            self._room.release(len(taken))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

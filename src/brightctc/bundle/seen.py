@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -24,6 +24,8 @@ class Seen:
 
     taught: of training cells whose label was learned, each with that label; others of the train part had none, or it
     was not used. Empty where it was not written down.
+    before: of the bundle whose weights the training started from, and of those before it, each without its own
+    `before` and `taught`. A question about a cell or a donor is asked of these, too.
 
     The salt makes the hashes of two bundles incomparable. It lies beside the hashes, so it can't keep anybody
     from trying a list of ids that they already have, and need not be secret: it is derived from the ids and
@@ -34,6 +36,7 @@ class Seen:
     cells: dict[SeenPart, frozenset[str]]
     donors: dict[SeenPart, frozenset[str]]
     taught: frozenset[str] = frozenset()
+    before: "tuple[Seen, ...]" = ()
 
     @classmethod
     def of(
@@ -45,8 +48,12 @@ class Seen:
         validation_donors: Iterable[str | None] = (),
         taught: Iterable[tuple[str, str]] = (),
         seed: int = 0,
+        before: "Iterable[Seen]" = (),
     ) -> Self:
-        """Hash the ids; donors may repeat and may be None (unknown: left out). taught: cell ids with their labels."""
+        """Hash the ids; donors may repeat and may be None (unknown: left out). taught: cell ids with their labels.
+
+        before: as `generations` of the bundle whose weights are gone on with gives it.
+        """
         cells = {"train": set(train_cells), "validation": set(validation_cells)}
         donors = {"train": _known(train_donors), "validation": _known(validation_donors)}
         key = salt_of(set().union(*cells.values()), seed)
@@ -55,6 +62,7 @@ class Seen:
             {part: frozenset(salted_hash(key, "cell", i) for i in cells[part]) for part in _PARTS},
             {part: frozenset(salted_hash(key, "donor", i) for i in donors[part]) for part in _PARTS},
             frozenset(_of_label(key, cell, label) for cell, label in taught),
+            tuple(before),
         )
 
     @classmethod
@@ -62,9 +70,8 @@ class Seen:
         """Read `seen.json`. Raises UserError where it is missing, malformed or of another format."""
         values = files.read_json(path, format_version=FORMAT_VERSION)
         try:
-            cells: dict[SeenPart, frozenset[str]] = {part: frozenset(values["cells"][part]) for part in _PARTS}
-            donors: dict[SeenPart, frozenset[str]] = {part: frozenset(values["donors"][part]) for part in _PARTS}
-            return cls(bytes.fromhex(values["salt"]).hex(), cells, donors, frozenset(values.get("taught", ())))
+            before = tuple(cls(**_hashes(each)) for each in values.get("before", ()))
+            return cls(**_hashes(values), taught=frozenset(values.get("taught", ())), before=before)
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"this list of seen cells is malformed: {error}", path, "restore the bundle") from None
 
@@ -72,30 +79,54 @@ class Seen:
         """The content of `seen.json`; hashes sorted, so that their order tells nothing."""
         return {
             "format_version": FORMAT_VERSION,
-            "salt": self.salt,
-            "cells": {part: sorted(self.cells[part]) for part in _PARTS},
-            "donors": {part: sorted(self.donors[part]) for part in _PARTS},
+            **self._sorted(),
             "taught": sorted(self.taught),
+            "before": [each._sorted() for each in self.before],
         }
 
+    @property
+    def own(self) -> "Seen":
+        """What this training alone has seen, whatever its first weights had met."""
+        return replace(self, before=())
+
+    @property
+    def generations(self) -> "tuple[Seen, ...]":
+        """What a training that starts from this bundle's weights keeps as its `before`."""
+        return replace(self, taught=frozenset(), before=()), *self.before
+
+    @property
+    def knows_donors(self) -> bool:
+        """Had this training, and each before it, donors that it knew?"""
+        return all(any(each.donors.values()) for each in self.generations)
+
     def part_of_cell(self, cell_id: str) -> SeenPart | None:
-        """The part this cell was in, or None where the bundle has not seen it."""
-        return self._part(self.cells, salted_hash(self.salt, "cell", cell_id))
+        """The part this cell was in, or None where the bundle has not seen it.
+
+        Train also for a cell that only the first weights had met, in whichever part: they were made with it.
+        """
+        own = self._part(self.cells, salted_hash(self.salt, "cell", cell_id))
+        return own or ("train" if any(each.has_cell(cell_id) for each in self.before) else None)
 
     def part_of_donor(self, donor_id: str | None) -> SeenPart | None:
-        """The part this donor was in (train where in both), or None; an unknown donor was not seen."""
-        return None if donor_id is None else self._part(self.donors, salted_hash(self.salt, "donor", donor_id))
+        """The part this donor was in (train where in both), or None; an unknown donor was not seen.
+
+        Train also for a donor that only the first weights had met.
+        """
+        if donor_id is None:
+            return None
+        own = self._part(self.donors, salted_hash(self.salt, "donor", donor_id))
+        return own or ("train" if any(each.has_donor(donor_id) for each in self.before) else None)
 
     def was_taught(self, cell_id: str, label: str) -> bool:
         """Was this cell learned from with this label?"""
         return _of_label(self.salt, cell_id, label) in self.taught
 
     def has_cell(self, cell_id: str) -> bool:
-        """Was this cell in the training or validation part?"""
+        """Was this cell in the training or validation part, or met by the first weights?"""
         return self.part_of_cell(cell_id) is not None
 
     def has_donor(self, donor_id: str | None) -> bool:
-        """Had this donor cells in the training or validation part? False for None."""
+        """Had this donor cells in the training or validation part, or met by the first weights? False for None."""
         return self.part_of_donor(donor_id) is not None
 
     def has_cells(self, cell_ids: Iterable[str]) -> np.ndarray:
@@ -107,6 +138,13 @@ class Seen:
         ids = pl.Series(list(donor_ids), dtype=pl.String)
         known = {identifier: self.has_donor(identifier) for identifier in ids.unique()}
         return np.array([known[identifier] for identifier in ids], dtype=bool)
+
+    def _sorted(self) -> dict[str, Any]:
+        return {
+            "salt": self.salt,
+            "cells": {part: sorted(self.cells[part]) for part in _PARTS},
+            "donors": {part: sorted(self.donors[part]) for part in _PARTS},
+        }
 
     @staticmethod
     def _part(hashes: dict[SeenPart, frozenset[str]], wanted: str) -> SeenPart | None:
@@ -131,6 +169,12 @@ def salted_hash(salt: str, kind: str, identifier: str) -> str:
 
 def _of_label(salt: str, cell_id: str, label: str) -> str:
     return salted_hash(salt, "label", f"{label}\0{cell_id}")
+
+
+def _hashes(values: Any) -> dict[str, Any]:
+    """The fields of `_sorted`, read back."""
+    hashes = {kind: {part: frozenset(values[kind][part]) for part in _PARTS} for kind in ("cells", "donors")}
+    return {"salt": bytes.fromhex(values["salt"]).hex(), **hashes}
 
 
 def _known(identifiers: Iterable[str | None]) -> set[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _WHAT_HAPPENS = {
     "scores": "rows are removed",
+    "scoring": "deleted: a scoring that was stopped; score again without these cells",
     "features": "rows are removed",
     "evaluation": "rows are removed; its figures are marked",
     "explanation": "deleted: explain again without these cells",

@@ -74,7 +74,9 @@ def drift(scores: Sequence[Path], out: Path, *, overwrite: bool = False) -> Drif
             given[0][0],
             "samples need ten cells that could be read; see docs/predict.md, Whole samples",
         )
-    table = pl.DataFrame(rows).with_columns(concern=pl.Series(_concerns(rows), dtype=pl.String))
+    table = pl.DataFrame(rows, schema_overrides={"sample_id": pl.String}).with_columns(
+        concern=pl.Series(_concerns(rows), dtype=pl.String)
+    )
     with files.new_file(out) as beside, files.new_file(picture) as drawing:
         table.write_csv(beside)
         draw_chart(table, str(given[0][1]["bundle_name"]), drawing)

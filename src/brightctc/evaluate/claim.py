@@ -55,11 +55,11 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
         stamps.append(SEEN)
     else:
         _refuse_seen(seen, cells, resampled, cohort.root)
-        if resampled == "donor_id" and not any(seen.donors.values()):
+        if resampled == "donor_id" and not seen.knows_donors:
             warnings.append(
                 "the bundle does not know the donors it was trained on: that these are others can't be checked"
             )
-    checked = resampled == "donor_id" and any(seen.donors.values())  # that a sample was not seen is known by the split
+    checked = resampled == "donor_id" and seen.knows_donors  # that a sample was not seen is known by the split
     kept = {resampled} if checked else {resampled, split_by}
     if "cell_id" in kept:
         stamps.append(CELLS_ONLY)
@@ -102,8 +102,8 @@ def _refuse_seen(seen: Seen, cells: pl.DataFrame, resampled: str, where: object)
     met = int(seen.has_cells(cells["cell_id"]).sum())
     if met:
         raise UserError(
-            f"{met} of these {cells.height} cells were in this bundle's training or validation part: "
-            "figures on them would flatter it",
+            f"{met} of these {cells.height} cells were in this bundle's training or validation part"
+            f"{_or_earlier(seen)}: figures on them would flatter it",
             where,
             "evaluate on the cohort as it was split for this training, or on another cohort "
             "(--part train or --part validation is allowed, and says so beside every figure)",
@@ -114,8 +114,12 @@ def _refuse_seen(seen: Seen, cells: pl.DataFrame, resampled: str, where: object)
     known = int(seen.has_donors(donors).sum())
     if known:
         raise UserError(
-            f"{known} of these {donors.len()} donors had cells in this bundle's training or validation part: "
-            "these are not new patients",
+            f"{known} of these {donors.len()} donors had cells in this bundle's training or validation part"
+            f"{_or_earlier(seen)}: these are not new patients",
             where,
             "evaluate on other donors; or say --by cell_id for figures that speak of cells alone",
         )
+
+
+def _or_earlier(seen: Seen) -> str:
+    return ", or in that of a bundle whose weights it started from" if seen.before else ""

@@ -105,9 +105,12 @@ def _parts(
 
 
 def _seen(members: Sequence[Bundle], cohort: Cohort) -> Seen:
-    """Every cell that any of them has met: of the cohort, since a bundle can be asked, not read."""
+    """Every cell that any of them has met: of the cohort, since a bundle can be asked, not read.
+
+    What their first weights had met is handed on as it is.
+    """
     rows = cohort.cells
-    met = np.any([member.seen.has_cells(rows["cell_id"]) for member in members], axis=0)
+    met = np.any([member.seen.own.has_cells(rows["cell_id"]) for member in members], axis=0)
     validation = (rows["part"] == "validation").to_numpy()
     donors = rows["donor_id"] if "donor_id" in rows.columns else pl.Series([None] * rows.height, dtype=pl.String)
     known = rows.filter(pl.col("label").is_not_null())
@@ -119,6 +122,7 @@ def _seen(members: Sequence[Bundle], cohort: Cohort) -> Seen:
         validation_donors=donors.filter(met & validation),
         taught=[pair for pair in pairs if all(member.seen.was_taught(*pair) for member in members)],
         seed=members[0].about.provenance.seed,
+        before={each.salt: each for member in members for each in member.seen.before}.values(),
     )
 
 
@@ -156,7 +160,7 @@ def _refuse_different(members: Sequence[Bundle]) -> None:
 def _refuse_other_split(member: Bundle, learned: pl.Series, judging: pl.Series, cohort: Cohort) -> None:
     parts = {"train": learned, "validation": judging}
     for part, cells in parts.items():
-        missing = sum(member.seen.part_of_cell(cell) != part for cell in cells)
+        missing = sum(member.seen.own.part_of_cell(cell) != part for cell in cells)
         if missing:
             raise UserError(
                 f"{missing} of {len(cells)} {part} cells of {cohort.root.name} were not in this bundle's {part} part",
@@ -171,7 +175,7 @@ def _refuse_other_cells(member: Bundle, cohort: Cohort) -> None:
     if member.classes != cohort.classes:
         raise UserError(f"not the classes of {cohort.root.name}", member.folder, same)
     met = sum(len(cells) for cells in member.seen.cells.values())
-    there = int(member.seen.has_cells(cohort.cells["cell_id"]).sum())
+    there = int(member.seen.own.has_cells(cohort.cells["cell_id"]).sum())
     if there < met:
         raise UserError(
             f"{met - there} of {met} cells that it has met are not in {cohort.root.name}", member.folder, same

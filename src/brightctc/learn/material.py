@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from brightctc.bundle import Seen
+from brightctc.bundle import Bundle, Seen
 from brightctc.bundle.seen import FILE_NAME as SEEN
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
@@ -103,17 +103,24 @@ class Material:
         return self.unlabelled.some(np.array([group not in judging for group in self.unlabelled.groups], dtype=bool))
 
 
-def refuse_seen_weights(cohort: Cohort, recipe: Recipe) -> None:
+def source_of(recipe: Recipe) -> Bundle | None:
+    """The bundle whose weights a training starts from; None where its first weights are of no bundle.
+
+    A file that was taken out of its bundle can't be asked; the new bundle then says so. Raises UserError where that
+    bundle was changed, or a donor of it has withdrawn.
+    """
+    folder = Path(recipe.backbone.weights).parent
+    if recipe.backbone.weights in ("packaged", "imagenet", "none") or not (folder / SEEN).is_file():
+        return None
+    return Bundle.read(folder)
+
+
+def refuse_seen_weights(cohort: Cohort, recipe: Recipe, seen: Seen) -> None:
     """First weights of a bundle must not have met cells or donors that judge: they would be told the answers.
 
-    With folds or teachers, training cells judge, too. Raises UserError where the weights' file lies in a bundle that
-    has seen cells or donors of validation, test or sealed, or then of train. A file that was taken out of its bundle
-    can't be asked; the new bundle then says so.
+    With folds or teachers, training cells judge, too. Raises UserError where the weights have seen cells or donors of
+    validation, test or sealed, or then of train.
     """
-    known = Path(recipe.backbone.weights).parent / SEEN
-    if recipe.backbone.weights in ("packaged", "imagenet", "none") or not known.is_file():
-        return
-    seen = Seen.read(known)
     crossed = recipe.train.folds > 1 or ways.way(recipe.dapi).CROSSED
     parts = ("train", *JUDGING) if crossed else JUDGING
     judges = cohort.cells.filter(pl.col("part").is_in(parts))

@@ -57,11 +57,13 @@ def pack(
     cohort: Cohort,
     recipe: Recipe,
     seed: int,
+    source: Bundle | None,
 ) -> Bundle:
     """Export what was trained, check it against torch, choose the threshold, write the bundle.
 
-    networks, materials: one of each; or with folds several, that are averaged. The threshold is learned from the logits
-    of the exported network, those that scoring will give; with folds, from those of each cell's own fold.
+    networks, materials: one of each; or with folds several, that are averaged. source: the bundle whose weights they
+    started from, None where there is none; what it has met, the new one has met, too. The threshold is learned from the
+    logits of the exported network, those that scoring will give; with folds, from those of each cell's own fold.
     """
     first, views = materials[0], recipe.backbone.views
     parts = [export.Exported(network.float().cpu(), views) for network in networks]
@@ -78,14 +80,21 @@ def pack(
         onnx=onnx,
         weights=export.to_safetensors(networks[0] if len(networks) == 1 else nn.ModuleList(networks)),
         parts=replace(
-            _parts(cohort, materials, judged, recipe, seed),
+            _parts(cohort, materials, judged, recipe, seed, source),
             parity=export.parity(trained, exported[: len(trained)]),
             **_likeness(session, outputs.embedding, first, len(parts)),
         ),
     )
 
 
-def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recipe: Recipe, seed: int) -> BundleParts:
+def _parts(
+    cohort: Cohort,
+    materials: Sequence[Material],
+    judged: _Judged,
+    recipe: Recipe,
+    seed: int,
+    source: Bundle | None,
+) -> BundleParts:
     first = materials[0]
     cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
     unlabelled = [each.unlabelled for each in materials if each.unlabelled is not None]
@@ -103,7 +112,14 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
         validation=validation,
         contract=Contract.learn(bright_field, cells.pixel_sizes, first.preparation.channels),
         recipe=recipe,
-        provenance=_provenance(cohort, cells, judged.cells, recipe, seed, met.rows["cell_id"].n_unique()),
+        provenance=_provenance(
+            cohort,
+            cells,
+            judged.cells,
+            recipe,
+            seed,
+            (*_assumptions(recipe, source), *_taught(cells, recipe, met.rows["cell_id"].n_unique())),
+        ),
         seen=Seen.of(
             train_cells=met.rows["cell_id"].unique(maintain_order=True),
             validation_cells=judged.cells.rows["cell_id"],
@@ -111,6 +127,7 @@ def _parts(cohort: Cohort, materials: Sequence[Material], judged: _Judged, recip
             validation_donors=judged.cells.donors,
             taught=zip(cells.rows["cell_id"], cells.rows["label"], strict=True),
             seed=seed,
+            before=() if source is None else source.seen.generations,
         ),
         calibration=calibration,
     )
@@ -151,9 +168,13 @@ def _out_of_fold(parts: Sequence[export.Exported], materials: Sequence[Material]
 
 
 def _provenance(
-    cohort: Cohort, cells: LabelledCells, judges: LabelledCells, recipe: Recipe, seed: int, met: int
+    cohort: Cohort,
+    cells: LabelledCells,
+    judges: LabelledCells,
+    recipe: Recipe,
+    seed: int,
+    assumptions: tuple[str, ...],
 ) -> Provenance:
-    """met: cells that the networks have learned from, with a label and without."""
     found = cohort.about.provenance
     assert cohort.split is not None, "a part was read, so the cohort is split"
     return Provenance(
@@ -165,7 +186,7 @@ def _provenance(
         pattern=found.get("pattern"),
         bright_field=found.get("bright_field"),
         dapi=found.get("dapi"),
-        assumptions=(*_assumptions(recipe), *_taught(cells, recipe, met)),
+        assumptions=assumptions,
         warnings=(
             *cohort.split.warnings,
             *((MADE_CELLS,) if holds_made_cells(cells.rows) else ()),
@@ -174,14 +195,19 @@ def _provenance(
     )
 
 
-def _assumptions(recipe: Recipe) -> tuple[str, ...]:
+def _assumptions(recipe: Recipe, source: Bundle | None) -> tuple[str, ...]:
     """What a reader should know of choices that the figures rest on."""
     found = []
     if recipe.train.keep == "best":
         found.append("the kept epoch and the threshold were chosen on the same validation cells")
     if recipe.backbone.weights == "none":
         found.append("the network started from random weights, not from ImageNet's")
-    if recipe.backbone.weights not in ("packaged", "imagenet", "none"):
+    if source is not None:
+        found.append(
+            f"the network started from the weights of bundle {source.hash}; cells and donors that these have met "
+            "count as met by this one"
+        )
+    elif recipe.backbone.weights not in ("packaged", "imagenet", "none"):
         found.append("the network started from weights of a file; what these were trained on is not known")
     if recipe.train.folds > 1:
         found.append(
@@ -192,7 +218,7 @@ def _assumptions(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _taught(cells: LabelledCells, recipe: Recipe, met: int) -> tuple[str, ...]:
-    """What labels were not alone in teaching."""
+    """What labels were not alone in teaching. met: cells that were learned from, with a label and without."""
     stained, learned = int(cells.has("dapi").sum()), cells.rows.height
     found = []
     if isinstance(recipe.dapi, DapiDistil):

@@ -19,7 +19,7 @@ from brightctc.errors import UserError
 from brightctc.learn import backbones, loop, ways
 from brightctc.learn.crops import Progress, teaching
 from brightctc.learn.lessons import Learner
-from brightctc.learn.material import Material, gather, refuse_seen_weights
+from brightctc.learn.material import Material, gather, refuse_seen_weights, source_of
 from brightctc.learn.packing import pack
 from brightctc.learn.provenance import device, environment, versions
 from brightctc.recipe import Recipe, read_recipe
@@ -65,9 +65,11 @@ def train(
     Raises UserError for settings, cells or images that don't allow the training, and for a loss that is no number.
     """
     run = Path(run)
-    plan = _Plan(Cohort.read(Path(cohort)), _chosen(recipe, tuple(settings)), seed, _threads(run, threads, resume))
+    chosen = _chosen(recipe, tuple(settings))
+    plan = _Plan(Cohort.read(Path(cohort)), chosen, seed, _threads(run, threads, resume), source_of(chosen))
     _refuse_other_things(run)
-    refuse_seen_weights(plan.cohort, plan.recipe)
+    if plan.source is not None:
+        refuse_seen_weights(plan.cohort, plan.recipe, plan.source.seen)
     with files.lock(run):
         _refuse_present(run, resume, overwrite)
         if resume and (run / "result.json").is_file() and (run / "bundle").is_dir():
@@ -88,12 +90,13 @@ def train(
 
 @dataclass(frozen=True)
 class _Plan:
-    """All that a run depends on."""
+    """All that a run depends on. source: the bundle whose weights it starts from, where there is one."""
 
     cohort: Cohort
     recipe: Recipe
     seed: int
     threads: int
+    source: Bundle | None
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -140,7 +143,7 @@ def _finish(
     history: list[dict[str, Any]],
 ) -> TrainResult:
     shutil.rmtree(run / "bundle", ignore_errors=True)  # of a run that was stopped while it wrote its result
-    bundle = pack(run / "bundle", networks, materials, plan.cohort, plan.recipe, plan.seed)
+    bundle = pack(run / "bundle", networks, materials, plan.cohort, plan.recipe, plan.seed, plan.source)
     kept = [row for row in history if row["kept"]]
     result = {
         "format_version": FORMAT_VERSION,

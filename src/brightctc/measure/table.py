@@ -1,7 +1,7 @@
 """The table of features: columns, dictionary, and the files it is written to."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def feature_table(
     """A row a cell, in the order of `cells`: id, flags, error, quality, features, then the cohort's other columns.
 
     unit: `um` or `px`, in the names of lengths. masks: file names of the label images, where they were written.
-    A column of the cohort that has a name of the table is kept as `input_<name>`.
+    A column of the cohort that has a name of the table is kept, as `make_room` names it.
     """
     made: dict[str, pl.Series] = {
         "flags": pl.Series([FLAG_SEPARATOR.join(_flags(cell, limits)) or None for cell in measured], dtype=pl.String),
@@ -66,10 +66,25 @@ def feature_table(
         made[name] = _numbers([None if cell.quality is None else getattr(cell.quality, name) for cell in measured])
     for name, column in columns(measured, unit).items():
         made[column] = _numbers([cell.features.get(name) for cell in measured])
-    given = cells.rename({name: f"input_{name}" for name in cells.columns if name in made})
+    given = make_room(cells, made)
     first = [name for name in ("cell_id", "sample_id") if name in given.columns]
     table = given.with_columns(series.alias(name) for name, series in made.items())
     return table.select(*first, *made, *(name for name in given.columns if name not in first))
+
+
+def make_room(cells: pl.DataFrame, made: Iterable[str]) -> pl.DataFrame:
+    """Rename columns of an input that have a name of those to be made: `input_` before it, as often as it is taken."""
+    made = set(made)
+    taken = made.union(cells.columns)
+    renamed: dict[str, str] = {}
+    for name in cells.columns:
+        if name in made:
+            other = f"input_{name}"
+            while other in taken:
+                other = f"input_{other}"
+            taken.add(other)
+            renamed[name] = other
+    return cells.rename(renamed)
 
 
 def columns(measured: Sequence[Measured], unit: str) -> dict[str, str]:

@@ -37,7 +37,8 @@ def cells_known_to(bundle: Bundle, cohort: Cohort, part: SeenPart) -> pl.DataFra
     if "label" not in cells.columns:
         return cells.clear()
     cells = cells.filter(pl.col("label").is_in([bundle.classes.positive, bundle.classes.negative]))
-    return cells.filter([bundle.seen.part_of_cell(cell) == part for cell in cells["cell_id"]])
+    own = bundle.seen.own
+    return cells.filter([own.part_of_cell(cell) == part for cell in cells["cell_id"]])
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,12 @@ def _holds(pack: Pack, channel: Channel) -> bool:
 
 
 def _identity(pack: Pack) -> str:
-    """A hash of the list of shards and of each one's size and layout."""
+    """A hash of the folder, the list of shards, each one's table without images, and the cohort's pixel size."""
     digest = hashlib.sha256(str(pack.root).encode("utf-8", "surrogateescape"))
+    digest.update(f"\0{pack.about.pixel_size_um}\n".encode())
     for entry in pack.entries:
-        size = (pack.root / entry.file).stat().st_size
-        digest.update(f"{entry.file}\0{entry.cells}\0{entry.id_prefix}\0{size}\n".encode())
+        digest.update(f"{entry.file}\0{entry.cells}\0{entry.id_prefix}\n".encode())
+    for shard in pack.shards.values():
+        for group in range(shard.metadata.num_row_groups):
+            digest.update(shard.cells(group).write_csv().encode())
     return digest.hexdigest()

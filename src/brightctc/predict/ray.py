@@ -5,6 +5,7 @@ where they are, and a few numbers a cell. A worker that dies is started again, a
 """
 
 import pickle
+import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,10 @@ def score_on_ray(
     """
     with connected(max(cores(), threads), address) as ray:
         require_room(ray, threads)
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        ray.data.DataContext.get_current().execution_options.preserve_order = True
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = True
+        context.raise_original_map_exception = True  # a worker's UserError, not one of Ray's around its text
         workers = max(1, int(ray.cluster_resources().get("CPU", threads)) // threads)
         wave: list[Block] = []
         for block in blocks:
@@ -52,7 +55,7 @@ def _scored(
     items = [{"block": pickle.dumps(block)} for block in blocks]
     scored = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         _Worker,
-        fn_constructor_args=(str(bundle.folder.resolve()), bundle.precision, threads, device),
+        fn_constructor_args=(str(bundle.folder.resolve()), bundle.hash, bundle.precision, threads, device),
         batch_size=1,
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=threads,
@@ -70,13 +73,20 @@ def _scored(
 class _Worker:
     """One network, in a process of Ray's."""
 
-    def __init__(self, folder: str, precision: Precision, threads: int, device: Device):
+    def __init__(self, folder: str, bundle_hash: str, precision: Precision, threads: int, device: Device):
+        self._hash = bundle_hash
         self._bundle = Bundle.read(Path(folder)).at(precision)
         self._network = network(self._bundle, device, threads)
         self._threads = threads
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Score one block."""
+        """Score one block. Raises UserError where this node has another bundle under the same path."""
+        if self._bundle.hash != self._hash:  # not in __init__: of what is raised there, Ray hands on the text alone
+            raise UserError(
+                f"the node {platform.node()} has another bundle under this path",
+                self._bundle.folder,
+                "copy the bundle to every node, or give a path that all of them share; then go on by --resume",
+            )
         block = pickle.loads(batch["block"][0])  # noqa: S301 - from the process that asked for it
         return {
             "chunks": [pickle.dumps(list(score_blocks(self._bundle, [block], self._network, workers=self._threads)))]

@@ -69,13 +69,17 @@ def _table(
 ) -> TableSource:
     sizes = [None] * rows.height if pixel_sizes is None else pixel_sizes
     root = root.resolve()
-    return TableSource(kind, root, rows.height, tuple(paths), _identity(root, rows), warnings, rows, paths, sizes)
+    return TableSource(
+        kind, root, rows.height, tuple(paths), _identity(root, rows, sizes), warnings, rows, paths, sizes
+    )
 
 
-def _identity(root: Path, rows: pl.DataFrame) -> str:
+def _identity(root: Path, rows: pl.DataFrame, pixel_sizes: Sequence[float | None]) -> str:
+    """A hash of the folder, the table, and the pixel sizes, of which the cohort's own stands in no row."""
     digest = hashlib.sha256(str(root).encode("utf-8", "surrogateescape"))
     for start in range(0, rows.height, _ROWS):
         digest.update(rows[start : start + _ROWS].write_csv().encode())
+        digest.update(repr(pixel_sizes[start : start + _ROWS]).encode())
     return digest.hexdigest()
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from brightctc.cohort import Classes
 from brightctc.cohort.folder import NUMBER_COLUMNS
 from brightctc.errors import UserError
-from brightctc.measure.table import FLAG_SEPARATOR
+from brightctc.measure.table import FLAG_SEPARATOR, make_room
 from brightctc.predict.ranking import ranks
 
 META_VERSION = 1
@@ -85,7 +85,7 @@ def scores_table(
     rank: int64 (n,), 0 where there is none; where it is not given, these are all cells.
 
     A cell without a score has an empty score, call and rank, and its error in words. A column of the input that
-    has a name of the scores (from an earlier scoring) is kept as `input_<name>`. Ids stand as they came, also
+    has a name of the scores (from an earlier scoring) is kept, as `make_room` names it. Ids stand as they came, also
     where a spreadsheet would take them for formulas: a data file must not alter an id.
     """
     missing = np.isnan(verdicts.score)
@@ -112,7 +112,7 @@ def joined(flags: Iterable[tuple[str, ...]]) -> list[str | None]:
 
 def as_given(cells: pl.DataFrame) -> pl.DataFrame:
     """The input's rows as they stand beside scores: with a sample_id, and no column named as one of the scores'."""
-    given = cells.rename({name: f"input_{name}" for name in cells.columns if name in MADE})
+    given = make_room(cells, MADE)
     if "sample_id" not in given.columns:
         given = given.with_columns(pl.lit(None, pl.String).alias("sample_id"))
     return given

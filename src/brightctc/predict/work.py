@@ -27,7 +27,7 @@ PIECE = 1024
 OWN = "brightctc:"
 """How the names of a piece's own columns begin."""
 LOGIT, DTYPE, PIXEL_SIZE, UNLIKE = f"{OWN}logit", f"{OWN}dtype", f"{OWN}pixel_size_um", f"{OWN}unlike"
-_JOB = "job.json"
+_PARTIAL, _JOB = ".partial", "job.json"
 _NAME = re.compile(r"cells-(\d{12})-(\d{12})\.parquet")
 _DIFFERENCES = {
     "bundle_hash": "another bundle",
@@ -40,7 +40,14 @@ _DIFFERENCES = {
 
 def folder_of(scores: Path) -> Path:
     """Where the work on a scores file is kept: `sample7.csv` → `sample7.csv.partial`."""
-    return scores.with_name(f"{scores.name}.partial")
+    return scores.with_name(f"{scores.name}{_PARTIAL}")
+
+
+def pieces_in(folder: Path) -> list[Path]:
+    """Tables of the cells that a scoring which was stopped has kept in this folder; none of any other folder."""
+    if folder.suffix != _PARTIAL or not (folder / _JOB).is_file():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
 class Work:

@@ -1,7 +1,6 @@
 """Find what holds a donor: cohorts, runs, studies, bundles, evaluations, scores, features, reports below folders."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +13,31 @@ from brightctc.bundle import Seen, Shown
 from brightctc.cohort import is_packed, read_table
 from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
-from brightctc.withdraw.tables import DonorCells, donor_rows, has_cells, has_features, read_rows, result_of
+from brightctc.predict.work import pieces_in
+from brightctc.withdraw.mentions import find_mentions
+from brightctc.withdraw.tables import DonorCells, donor_mask, donor_rows, has_cells, has_features, read_rows, result_of
 
 Kind = Literal[
-    "scores", "features", "evaluation", "explanation", "report", "bundle", "run", "study", "cohort", "mention"
+    "scores",
+    "scoring",
+    "features",
+    "evaluation",
+    "explanation",
+    "report",
+    "bundle",
+    "run",
+    "study",
+    "cohort",
+    "mention",
 ]
 _NOT_ENTERED = {".git"}
-_TEXTS = {".csv", ".json", ".yaml", ".yml", ".md", ".txt", ".html", ".tsv", ".h5ad"}
-_MOST_BYTES = 50 * 2**20  # of a text that is searched for the id
 EXPLAINED = "explain.json"
 _SHORTEST_ID = 3  # letters; a shorter one would be found in every file
 
 
 @dataclass(frozen=True)
 class Holding:
-    """One place that holds the donor.
+    """One place that holds the donor. A scoring is one that was stopped, with the cells that it has kept.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
     images: copies of their images inside a cohort, masks beside features, the PDF of a report, or all that is in an
@@ -56,6 +65,7 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     cells = donor_cells(donor, [held.path for held in cohorts])
     inside = [
         *_tables(tables, cells, warnings),
+        *_scorings(folders, cells, warnings),
         *_reports(folders, paths, cells, warnings),
         *_explanations(folders, cells, warnings),
         *_models(folders, donor, warnings),
@@ -65,7 +75,8 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
         warnings.append(f"{donor!r} is too short to be searched for in other texts (reports, label tables)")
     else:
         known = {table for holding in held for table in (holding.path, *_own_tables(holding))}
-        held += _mentions(folders, tables, donor, known)
+        mentioned = find_mentions(donor, folders, tables, known, warnings)
+        held += [Holding("mention", path, certain=False) for path in mentioned]
     return held, warnings
 
 
@@ -77,7 +88,7 @@ def _studies(folders: list[Path], held: list[Holding]) -> list[Holding]:
 
 def donor_cells(donor: str, cohorts: list[Path]) -> DonorCells:
     """The donor's cells as these cohorts know them."""
-    return DonorCells.of(donor, [_rows(folder, donor) for folder in cohorts])
+    return DonorCells.of(donor, [read_table(folder) for folder in cohorts])
 
 
 def _walk(paths: list[Path], warnings: list[str]) -> tuple[list[Path], list[Path]]:
@@ -119,7 +130,8 @@ def _is_cohort(folder: Path) -> bool:
 
 def _cohort(folder: Path, donor: str) -> Holding | None:
     cells = read_table(folder)
-    rows = _of_donor(cells, donor)
+    theirs = donor_mask(cells, donor)
+    rows = cells.filter(theirs)
     if rows.is_empty():
         return None
     if is_packed(folder):
@@ -127,23 +139,11 @@ def _cohort(folder: Path, donor: str) -> Holding | None:
     about = files.read_yaml(folder / "cohort.yaml")
     provenance = about.get("provenance") if isinstance(about, dict) else None
     copied = isinstance(provenance, dict) and bool(provenance.get("copied"))
-    others = _image_paths(folder, cells.filter(~_is(donor)))
+    others = _image_paths(folder, cells.filter(~theirs))
     own = _image_paths(folder, rows)
     # only what the import itself copied, and what no other cell's row points to
     deletable = {path for path in own - others if copied and _inside(path, folder)}
     return Holding("cohort", folder, rows.height, tuple(sorted(deletable)), len(own - deletable))
-
-
-def _rows(folder: Path, donor: str) -> pl.DataFrame:
-    return _of_donor(read_table(folder), donor)
-
-
-def _of_donor(cells: pl.DataFrame, donor: str) -> pl.DataFrame:
-    return cells.filter(_is(donor)) if "donor_id" in cells.columns else cells.clear()
-
-
-def _is(donor: str) -> pl.Expr:
-    return pl.col("donor_id").eq_missing(pl.lit(donor))
 
 
 def _image_paths(folder: Path, rows: pl.DataFrame) -> set[Path]:
@@ -175,6 +175,18 @@ def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Itera
             yield Holding("features", table, int(rows.sum()), _masks(table, held.filter(rows)))
         else:
             yield Holding("scores", table, int(rows.sum()))
+
+
+def _scorings(folders: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Scorings that were stopped, and have kept rows of the donor."""
+    for folder in folders:
+        try:
+            found = sum(int(donor_rows(read_rows(piece), cells).sum()) for piece in pieces_in(folder))
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if found:
+            yield Holding("scoring", folder, found)
 
 
 def _of_cohort(table: Path) -> bool:
@@ -229,6 +241,7 @@ def _explanations(folders: list[Path], cells: DonorCells, warnings: list[str]) -
             continue
         if shown.has_donor(cells.donor) or any(shown.has_cell(cell) for cell, _ in cells.ids):
             written = [path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".csv", ".png")]
+            written.sort(key=lambda path: path.name == EXPLAINED)  # by which it is found again, if one can't be deleted
             yield Holding("explanation", folder, images=tuple(path for path in written if path.is_file()))
 
 
@@ -258,15 +271,6 @@ def _own_tables(holding: Holding) -> tuple[Path, ...]:
         return holding.path / "strata.csv", holding.path / "findings.json"
     if holding.kind == "explanation":
         return holding.images
+    if holding.kind == "scoring":
+        return tuple(holding.path.iterdir())
     return (holding.path / "scores.csv", holding.path / "groups.csv") if holding.kind == "evaluation" else ()
-
-
-def _mentions(folders: list[Path], tables: list[Path], donor: str, known: set[Path]) -> Iterator[Holding]:
-    """Other texts that hold the id as a word of its own: label tables, reports, settings."""
-    word = re.compile(rb"(?<![\w-])" + re.escape(donor.encode()) + rb"(?![\w-])")
-    found = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix.lower() in _TEXTS]
-    for path in dict.fromkeys([*found, *(table for table in tables if table.suffix == ".csv")]):
-        if path in known or path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            continue
-        if word.search(path.read_bytes()):
-            yield Holding("mention", path, certain=False)

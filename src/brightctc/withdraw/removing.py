@@ -1,6 +1,7 @@
 """Take a donor out of what holds them: rows, copied images and reports go; models and figures are marked."""
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,23 +12,23 @@ from brightctc.bundle import WITHDRAWN, Seen
 from brightctc.cohort import is_packed
 from brightctc.cohort.repacking import without_cells
 from brightctc.withdraw.holdings import Holding
-from brightctc.withdraw.tables import DonorCells, donor_rows, read_rows, result_of, write_rows
+from brightctc.withdraw.tables import DonorCells, donor_rows, own_samples, read_rows, result_of, write_rows
 
 FORMAT_VERSION = 1
 _REASON = "a donor whose cells are in this {what} has withdrawn; {fix}"
 
 
 def remove(holding: Holding, cells: DonorCells) -> None:
-    """Remove the donor from one place, or mark it. Raises UserError where it can't be written or is in use."""
+    """Remove the donor from one place, or mark it. Raises UserError or OSError where it can't be, or is in use."""
     if holding.kind in ("scores", "features"):
         for mask in holding.images:
             mask.unlink(missing_ok=True)
-        _remove_rows(holding.path, cells)
-        _count_in_meta(holding, cells.donor)
+        _remove_from_table(holding, cells)
+    elif holding.kind == "scoring":
+        with files.lock(holding.path):
+            shutil.rmtree(holding.path)
     elif holding.kind == "evaluation":
-        _remove_rows(holding.path / "scores.csv", cells)
-        _remove_group(holding.path / "groups.csv", cells.donor)
-        _mark(holding.path, cells.donor, "evaluation", "evaluate again without these cells")
+        _remove_from_evaluation(holding.path, cells)
     elif holding.kind == "report":
         for path in (*holding.images, holding.path):
             path.unlink(missing_ok=True)
@@ -41,7 +42,7 @@ def remove(holding: Holding, cells: DonorCells) -> None:
             _mark(holding.path, cells.donor, "run", "train again without them")
     elif holding.kind == "study":
         with files.lock(holding.path):
-            _remove_stratum(holding.path / "strata.csv", cells.donor)
+            _remove_figures(holding.path / "strata.csv", ("by", "stratum"), cells.donor, cells.samples)
             (holding.path / "findings.json").unlink(missing_ok=True)
             _mark(holding.path, cells.donor, "study", "start it anew without them, in another folder")
     elif holding.kind == "cohort":
@@ -49,39 +50,41 @@ def remove(holding: Holding, cells: DonorCells) -> None:
             _remove_from_cohort(holding, cells.donor)
 
 
-def _remove_rows(path: Path, cells: DonorCells) -> None:
-    table = read_rows(path)
-    write_rows(path, table.filter(~donor_rows(table, cells)))
+def _remove_from_table(holding: Holding, cells: DonorCells) -> None:
+    """Figures of their samples first: what was interrupted is found by its rows, and finished, by the next run.
 
-
-def _count_in_meta(holding: Holding, donor: str) -> None:
-    """Say in SCORES.meta.json how many rows are gone: its other facts are of the whole input, but none of the donor."""
+    SCORES.meta.json says in the end how many rows are gone; its other facts are of the whole input.
+    """
+    table = read_rows(holding.path)
+    theirs = donor_rows(table, cells)
     meta = holding.path.with_suffix(".meta.json")
-    if meta.is_file():
-        values = files.read_json(meta)
-        if isinstance(values, dict):
-            gone = values.get("withdrawn_rows", 0) + (holding.cells or 0)
-            changed = {"withdrawn_rows": gone}
-            if "shifts" in values:  # where no samples are known, these are of donors
-                changed["shifts"] = [shift for shift in values["shifts"] if shift.get("sample_id") != donor]
-            files.write_json(meta, values | changed)
+    known = files.read_json(meta) if meta.is_file() else None
+    if isinstance(known, dict) and "shifts" in known:
+        gone = own_samples(table, theirs) | {cells.donor}  # where no samples are known, shifts are of donors
+        known["shifts"] = [shift for shift in known["shifts"] if shift.get("sample_id") not in gone]
+        files.write_json(meta, known)
+    write_rows(holding.path, table.filter(~theirs))
+    if isinstance(known, dict):
+        files.write_json(meta, known | {"withdrawn_rows": known.get("withdrawn_rows", 0) + (holding.cells or 0)})
 
 
-def _remove_group(path: Path, donor: str) -> None:
-    """An evaluation's row of this donor."""
-    if path.is_file():
-        groups = read_rows(path)
-        if {"group_by", "group"} <= set(groups.columns):
-            of_donor = (pl.col("group_by") == "donor_id") & (pl.col("group") == donor)
-            write_rows(path, groups.filter(~of_donor.fill_null(False)))
+def _remove_from_evaluation(folder: Path, cells: DonorCells) -> None:
+    """Rows last: by them it is found again, where this is interrupted."""
+    scores = folder / "scores.csv"
+    table = read_rows(scores)
+    theirs = donor_rows(table, cells)
+    _remove_figures(folder / "groups.csv", ("group_by", "group"), cells.donor, own_samples(table, theirs))
+    _mark(folder, cells.donor, "evaluation", "evaluate again without these cells")
+    write_rows(scores, table.filter(~theirs))
 
 
-def _remove_stratum(path: Path, donor: str) -> None:
-    """A study's rows of this donor."""
-    if path.is_file():
-        strata = read_rows(path)
-        of_donor = (pl.col("by") == "donor_id") & (pl.col("stratum") == donor)
-        write_rows(path, strata.filter(~of_donor.fill_null(False)))
+def _remove_figures(path: Path, columns: tuple[str, str], donor: str, samples: Iterable[str]) -> None:
+    """Rows of this donor and these samples in a table of figures. columns: by what it groups cells, and the group."""
+    figures = read_rows(path) if path.is_file() else pl.DataFrame()
+    if set(columns) <= set(figures.columns):
+        by, group = (pl.col(name) for name in columns)
+        theirs = ((by == "donor_id") & (group == donor)) | ((by == "sample_id") & group.is_in(list(samples)))
+        write_rows(path, figures.filter(~theirs.fill_null(False)))
 
 
 def _mark(folder: Path, donor: str, what: str, fix: str) -> None:

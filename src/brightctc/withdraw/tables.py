@@ -16,19 +16,28 @@ _OF_FEATURES = {"cell_id", "flags", "focus", "centre_distance"}
 
 @dataclass(frozen=True)
 class DonorCells:
-    """The donor, and the ids of their cells as the cohorts know them: (cell_id, sample_id)."""
+    """The donor, and what the cohorts know of them.
+
+    ids: of their cells, (cell_id, sample_id). samples: those of which each cell is theirs.
+    """
 
     donor: str
     ids: frozenset[tuple[str, str | None]]
+    samples: frozenset[str]
 
     @classmethod
-    def of(cls, donor: str, rows: Iterable[pl.DataFrame]) -> Self:
-        """From the donor's rows of some cohorts."""
+    def of(cls, donor: str, cohorts: Iterable[pl.DataFrame]) -> Self:
+        """From the tables of some cohorts."""
         ids: set[tuple[str, str | None]] = set()
-        for table in rows:
-            samples = table["sample_id"] if "sample_id" in table.columns else [None] * table.height
-            ids.update(zip(table["cell_id"], samples, strict=True))
-        return cls(donor, frozenset(ids))
+        own: set[str] = set()
+        others: set[str] = set()
+        for table in cohorts:
+            theirs = donor_mask(table, donor)
+            rows = table.filter(theirs)
+            ids.update(zip(rows["cell_id"], _samples(rows), strict=True))
+            own.update(_samples(rows).drop_nulls())
+            others.update(_samples(table.filter(~theirs)).drop_nulls())
+        return cls(donor, frozenset(ids), frozenset(own - others))
 
 
 def has_cells(path: Path) -> bool:
@@ -69,20 +78,38 @@ def read_rows(path: Path) -> pl.DataFrame:
         raise UserError(f"this table can't be read: {str(error).splitlines()[0]}", path, "restore it") from None
 
 
+def donor_mask(table: pl.DataFrame, donor: str) -> pl.Series:
+    """Which rows are the donor's, by the column donor_id; none of a table without it."""
+    if "donor_id" not in table.columns:
+        return pl.repeat(False, table.height, dtype=pl.Boolean, eager=True)
+    return (table["donor_id"].cast(pl.String) == donor).fill_null(False)
+
+
+def own_samples(table: pl.DataFrame, theirs: pl.Series) -> set[str]:
+    """Samples of which every row is the donor's."""
+    samples = _samples(table)
+    return set(samples.filter(theirs).drop_nulls()) - set(samples.filter(~theirs))
+
+
 def donor_rows(table: pl.DataFrame, cells: DonorCells) -> pl.Series:
     """Which rows are the donor's: by donor_id; in a table without donors by the cohorts' cell ids (and samples)."""
     if "donor_id" in table.columns:
-        return (table["donor_id"].cast(pl.String) == cells.donor).fill_null(False)
-    samples = table["sample_id"].cast(pl.String) if "sample_id" in table.columns else [None] * table.height
+        return donor_mask(table, cells.donor)
     known = {cell for cell, _ in cells.ids}
     of_any_sample = {cell for cell, sample in cells.ids if sample is None}
     return pl.Series(
         [
             cell in of_any_sample or (cell, sample) in cells.ids or (sample is None and cell in known)
-            for cell, sample in zip(table["cell_id"].cast(pl.String), samples, strict=True)
+            for cell, sample in zip(table["cell_id"].cast(pl.String), _samples(table), strict=True)
         ],
         dtype=pl.Boolean,
     )
+
+
+def _samples(table: pl.DataFrame) -> pl.Series:
+    if "sample_id" not in table.columns:
+        return pl.repeat(None, table.height, dtype=pl.String, eager=True)
+    return table["sample_id"].cast(pl.String)
 
 
 def write_rows(path: Path, table: pl.DataFrame) -> None:

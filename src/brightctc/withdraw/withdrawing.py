@@ -47,9 +47,10 @@ def withdraw(donor: str, paths: Sequence[Path], *, remove: bool = False) -> With
 
     With `remove`: rows of cohorts, splits, scores, features and evaluations go, with the masks beside features and the
     images that an import had copied into a cohort; original images outside are never touched. Reports and explanations,
-    which show their cells, are deleted. Bundles, runs and evaluations, which have learned from or counted these cells,
-    are marked by a file WITHDRAWN.json (predict and evaluate refuse a marked bundle). Runs that were stopped before
-    they wrote a bundle and files that only mention the id are listed, and left to the user.
+    which show their cells, are deleted, and what stopped scorings have kept. Bundles, runs and evaluations, which have
+    learned from or counted these cells, are marked by a file WITHDRAWN.json (predict and evaluate refuse a marked
+    bundle). Runs that were stopped before they wrote a bundle and files that only mention the id are listed, and left
+    to the user.
 
     Search everything at once: tables without a donor column are searched by the cohorts' cell ids. Databases and
     archives are not searched. Raises UserError where a path is missing; one place that can't be changed does not keep
@@ -74,4 +75,6 @@ def _remove_all(donor: str, holdings: Sequence[Holding]) -> tuple[list[Holding],
             removed.append(holding)
         except UserError as error:
             failed.append((holding, error.what))
+        except OSError as error:
+            failed.append((holding, f"{error.strerror}: {error.filename}"))
     return removed, failed
