@@ -65,8 +65,9 @@ def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
     first.contour(seen.outline.cell.astype(float), [0.5], colors=[POSITIVE], linewidths=0.7)
     first.set_ylabel(f"{truth}\ncalled {call}", fontsize=6.5)
     _score(first, cells.bundle.score(cells.outputs.logit[index]), str(cells.rows["cell_id"][index]))
+    fed = cells.bundle.preparation.placed(seen.background.departure, cells.pixel_sizes[index])
     for values in found.attributions.values():
-        _overlay(next(axes), seen.background.departure, reach, values[at])
+        _overlay(next(axes), fed, reach, values[at])
     for erase, logit in ((without_surroundings, found.erased.logit_alone), (without_cell, found.erased.logit_without)):
         panel = next(axes)
         _crop(panel, OutlinedCrop.of(erase(seen, index)).background.departure, reach)
@@ -87,15 +88,13 @@ def _crop(axes: Axes, departure: np.ndarray, reach: float) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def _overlay(axes: Axes, departure: np.ndarray, reach: float, values: np.ndarray) -> None:
-    """Orange speaks for the call, blue against it."""
-    _crop(axes, departure, reach)
+def _overlay(axes: Axes, fed: np.ndarray, reach: float, values: np.ndarray) -> None:
+    """Orange speaks for the call, blue against it, over what the network was fed: both (size, size)."""
+    _crop(axes, fed, reach)
     values = cv2.GaussianBlur(values.astype(np.float32), (0, 0), len(values) / _SMOOTH)  # single pixels are noise
     most = max(float(np.quantile(np.abs(values), 0.99)), 1e-12)
-    height, width = departure.shape
-    place = (-0.5, width - 0.5, height - 0.5, -0.5)
     shade = np.clip(np.abs(values) / most, 0, 1) * 0.75
-    axes.imshow(values, cmap=_FOR_AGAINST, vmin=-most, vmax=most, alpha=shade, extent=place, interpolation="bilinear")
+    axes.imshow(values, cmap=_FOR_AGAINST, vmin=-most, vmax=most, alpha=shade, interpolation="bilinear")
 
 
 def _score(axes: Axes, score: np.ndarray, name: str = "") -> None:
