@@ -15,13 +15,15 @@ from brightctc.measure import OutlinedCrop
 MOST, SHOWN = 8, 3  # cells; neighbours of each
 _SIDE = 0.92  # inches
 _SMOOTH = 48
-_LONGEST_NAME = 18
 _FOR_AGAINST = LinearSegmentedColormap.from_list("for and against", [LINE, "#F4F4F4", POSITIVE])
 
 
 def draw_cells(found: Explanation, cohort: Cohort) -> Figure:
-    """A row a cell: surest calls of each class and surest errors, where there are any."""
-    chosen = _chosen(found)
+    """A row a cell: surest calls of each class and surest errors, where there are any.
+
+    Rows are numbered, and hold no id: pictures are handed on in reports, where donors have other names.
+    """
+    chosen = drawn_cells(found)
     maps = list(found.attributions)
     near = 0 if found.neighbours is None else SHOWN
     heads = [
@@ -37,13 +39,13 @@ def draw_cells(found: Explanation, cohort: Cohort) -> Figure:
         failed = head in found.curves and not found.curves[head].faithful
         words = head.replace("integrated gradients", "integrated\ngradients")
         axes.set_title(f"{words}\nnot to be read" if failed else words, fontsize=7, color=MUTED if failed else "black")
-    for line, at in zip(panels, chosen, strict=True):
-        _row(line, found, cohort, at)
+    for number, (line, at) in enumerate(zip(panels, chosen, strict=True), start=1):
+        _row(line, found, cohort, at, number)
     return figure
 
 
-def _chosen(found: Explanation) -> list[int]:
-    """Places among the attributed cells: two of each kind of outcome, the surest first; then others."""
+def drawn_cells(found: Explanation) -> list[int]:
+    """Places among the attributed cells, in the order of rows: two of each kind of outcome, the surest first."""
     cells, index = found.cells, found.attributed
     positive, called, logit = cells.positive[index], cells.called[index], cells.outputs.logit[index]
     sure = np.abs(logit - cells.bundle.threshold.logit)
@@ -53,7 +55,7 @@ def _chosen(found: Explanation) -> list[int]:
     return [int(at) for kind in taken for at in kind]
 
 
-def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
+def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int, number: int) -> None:
     cells, index = found.cells, int(found.attributed[at])
     seen, classes = cells.seen[index], cells.bundle.classes
     truth = classes.positive if cells.positive[index] else classes.negative
@@ -64,7 +66,7 @@ def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
     _crop(first, seen.background.departure, reach)
     first.contour(seen.outline.cell.astype(float), [0.5], colors=[POSITIVE], linewidths=0.7)
     first.set_ylabel(f"{truth}\ncalled {call}", fontsize=6.5)
-    _score(first, cells.bundle.score(cells.outputs.logit[index]), str(cells.rows["cell_id"][index]))
+    _score(first, cells.bundle.score(cells.outputs.logit[index]), f"row {number}")
     fed = cells.bundle.preparation.placed(seen.background.departure, cells.pixel_sizes[index])
     for values in found.attributions.values():
         _overlay(next(axes), fed, reach, values[at])
@@ -98,5 +100,4 @@ def _overlay(axes: Axes, fed: np.ndarray, reach: float, values: np.ndarray) -> N
 
 
 def _score(axes: Axes, score: np.ndarray, name: str = "") -> None:
-    short = name if len(name) <= _LONGEST_NAME else f"…{name[-_LONGEST_NAME:]}"
-    axes.set_xlabel(f"score {float(score):.3f}" + (f"\n{short}" if name else ""), fontsize=6, labelpad=1)
+    axes.set_xlabel(f"score {float(score):.3f}" + (f"\n{name}" if name else ""), fontsize=6, labelpad=1)
