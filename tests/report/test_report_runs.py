@@ -167,6 +167,17 @@ def test_cartridges_that_are_not_shown_are_counted(run: Path, tmp_path: Path, mo
     assert "2 of 15 cartridges hold one class only" in page
 
 
+@pytest.mark.parametrize(
+    ("part", "met"),
+    [("validation", "evaluated on cells of the validation part, which it has seen"),
+     ("test", "evaluated on cells it has not seen")],
+)  # fmt: skip
+def test_checklists_say_whether_the_cells_were_seen(part: str, met: str, run: Path, tmp_path: Path) -> None:
+    text = report(run, tmp_path / "report.html", part=part, resamples=20).page.read_text(encoding="utf-8")
+    assert met in text
+    assert f"cells of the {part} part (" in text
+
+
 @pytest.mark.parametrize("word", ["complies with", "compliant", "STARD-compliant"])
 def test_checklists_claim_nothing(page: str, word: str) -> None:
     assert word not in page.lower()
