@@ -1,12 +1,13 @@
 """What is said of figures is what they show: the table of sentences."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from brightctc.metrics import Interval, Intervals
-from brightctc.report.cards import bar
+from brightctc.report.cards import bar, cards
 from brightctc.report.explained import Explained, Gaze
 from brightctc.report.runs import Measured
 from brightctc.report.table import SCORE, scored, written
@@ -86,6 +87,31 @@ def test_a_bar_places_value_ends_and_reference() -> None:
     outside = bar(Interval(120.0, 90.0, 130.0), 0, 100)
     assert outside is not None
     assert np.array_equal([outside.dot, outside.low, outside.high], [100, 90, 100])
+
+
+@pytest.mark.parametrize(
+    ("looks", "scale", "drawn"),
+    [
+        (Interval(3.0, 2.0, 4.0), ("1", "5"), (50, 25, 75)),
+        (Interval(3.0, 2.0, math.inf), ("1", "5"), (50, 25, 100)),
+        (Interval(3.0, math.nan, math.nan), ("1", "5"), (50, None, None)),
+        (Interval(math.inf, 2.0, math.inf), None, None),
+        (Interval(math.nan), None, None),
+    ],
+)
+def test_what_has_no_bound_is_drawn_to_the_end_of_the_scale(
+    looks: Interval, scale: tuple | None, drawn: tuple | None
+) -> None:
+    sure = Interval(0.9, 0.8, 1.0)
+    found = measured(sure, sure, sure)
+    with_looks = replace(found.figures, figures=found.figures.figures | {"looks_per_true": looks})
+    card = cards(replace(found, figures=with_looks))[1]
+    assert card.name == "Looks per true CTC"
+    if card.bar is None:
+        assert drawn is None
+    else:
+        assert (card.bar.dot, card.bar.low, card.bar.high) == drawn
+        assert card.scale == scale
 
 
 @pytest.mark.parametrize(
