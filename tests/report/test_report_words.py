@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from brightctc.bundle import Shown
 from brightctc.metrics import Interval, Intervals
 from brightctc.report.cards import bar, cards
 from brightctc.report.explained import Explained, Gaze
@@ -14,6 +15,7 @@ from brightctc.report.table import SCORE, scored, written
 from brightctc.report.words import Tone, Verdict, asked, verdicts
 from evaluated import simulated
 
+NOBODY = Shown.of("explanation", cohort="drawn", bundles=(), donors=(), cells=())
 NONE = Interval(0.8, reason="only 3 donor(s) with positive cells")
 
 
@@ -58,7 +60,7 @@ def test_a_verdict_says_what_the_interval_shows(which: int, interval: Interval, 
     ("background", False, "against"),
 ])  # fmt: skip
 def test_what_the_network_looks_at_stands_at_a_glance(verdict: Gaze, sure: bool, tone: Tone) -> None:
-    explained = Explained(("What it looks at.", "More."), (), verdict, sure, (), (), "test", 10, ())
+    explained = Explained(("What it looks at.", "More."), (), verdict, sure, (), (), "test", 10, (), NOBODY)
     assert len(verdicts(measured(*GOOD), None)) == 3
     assert verdicts(measured(*GOOD), explained)[3] == Verdict(tone, "What it looks at.")
     beside = replace(explained, remarks=("of made cells", "cells only"))
