@@ -1,11 +1,17 @@
 """Whether the background is read: four answers, and which figures lead to each."""
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from brightctc.explain.background import Erased
+from brightctc.bundle import Bundle
+from brightctc.cohort import Cohort
+from brightctc.explain.background import Erased, erased
+from brightctc.explain.cells import chosen, read_cells
+from brightctc.explain.units import Units
 from brightctc.metrics import Interval
 
 NONE = np.zeros(0)
@@ -28,7 +34,21 @@ def verdict(whole: float | None, without: float | None, *, left: bool, seen: boo
     (0.76, 0.76, False, True, False, "undecided"),  # nothing is shown to be lost
     (0.77, 0.55, False, False, True, "undecided"),  # the whole is not above chance
     (0.45, 0.65, True, False, False, "background"),  # better without the cell
+    (0.9, 0.12, True, True, True, "background"),  # as telling as 0.88, the other way round
+    (0.95, 0.36, True, True, True, "partly"),
+    (0.95, 0.36, False, True, True, "cell"),  # not below chance for sure
     (None, None, False, False, False, "undecided"),
 ])  # fmt: skip
 def test_verdicts(whole: float | None, without: float | None, left: bool, seen: bool, lost: bool, answer: str) -> None:
     assert verdict(whole, without, left=left, seen=seen, lost=lost) == answer
+
+
+def test_a_background_that_tells_the_classes_the_other_way_round_is_read(framed: Path, border_bundle: Bundle) -> None:
+    cohort, bundle = Cohort.read(framed), border_bundle.at("float32")
+    scorer = bundle.session()
+    cells, _ = read_cells(bundle, cohort, chosen(bundle, cohort, "test", 30, 0)[0], scorer, None)
+    turned = replace(cells, positive=~cells.positive)
+    found = erased(turned, scorer, Units("cell", cells.rows["cell_id"].to_list(), 100, 0), 0, None)
+    assert (found.without.value or 0) < 0.1
+    assert found.turned
+    assert found.verdict == "background"

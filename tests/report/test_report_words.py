@@ -44,6 +44,7 @@ GOOD = (Interval(0.9, 0.8, 0.95), Interval(0.1, 0.05, 0.2), Interval(0.51, 0.45,
         pytest.param(1, NONE, "open", "can't be told here: only 3 donor", id="difference without interval"),
         pytest.param(2, GOOD[2], "open", "No sign that the background knows the class", id="border at chance"),
         pytest.param(2, Interval(0.7, 0.6, 0.8), "against", "Background alone predicts the class", id="border above"),
+        pytest.param(2, Interval(0.3, 0.2, 0.4), "against", "the other way round than in training", id="border below"),
         pytest.param(2, NONE, "open", "without an interval; chance is 0.5", id="border without interval"),
     ],
 )
