@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from brightctc.bundle import BundleThreshold
 from brightctc.cli.app import app
+from brightctc.cohort import Cohort
+from brightctc.cohort.sealed import openings
 from brightctc.errors import UserError
 from brightctc.evaluate import evaluate
 from brightctc.metrics import clopper_pearson
@@ -235,6 +237,20 @@ def test_a_new_cohort_is_scored_whole_and_without_a_split(bundle: Path, images: 
     (root / "splits.csv").unlink()
     found = evaluate(bundle, root, tmp_path / "out", part="all", resamples=50).metrics
     assert (found["n"]["cells"], found["n"]["donors"], found["split_by"]) == (180, 12, "donor_id")
+
+
+def test_all_leaves_sealed_cells_shut(bundle: Path, images: pl.DataFrame, tmp_path: Path) -> None:
+    new = images.with_columns(donor_id=pl.format("N{}", "donor_id"), cell_id=pl.format("N{}", "cell_id"))
+    root = cohort_of(tmp_path / "cohort", new)
+    parts = pl.read_csv(root / "splits.csv")
+    sealed = pl.when(pl.int_range(pl.len()) % 6 == 0).then(pl.lit("sealed")).otherwise("part")
+    parts.with_columns(part=sealed).write_csv(root / "splits.csv")
+    found = evaluate(bundle, root, tmp_path / "out", part="all", resamples=50)
+    assert found.metrics["n"]["cells"] == 150
+    assert any("30 sealed cells left out" in words for words in found.warnings)
+    measured = set(pl.read_csv(tmp_path / "out" / "scores.csv")["cell_id"])
+    assert measured.isdisjoint(parts.filter(sealed == "sealed")["cell_id"])
+    assert not openings(Cohort.read(root))
 
 
 def test_a_donor_without_an_id_falls_back_to_the_sample(bundle: Path, images: pl.DataFrame, tmp_path: Path) -> None:

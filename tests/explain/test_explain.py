@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from brightctc.cli.app import app
 from brightctc.cohort import Cohort, fingerprint
 from brightctc.errors import UserError
 from brightctc.explain import ExplainResult, explain, finding
+from brightctc.explain.morphology import Morphology, morphology_of
 from brightctc.report.explained import read_explained
 from brightctc.withdraw import withdraw
 from tiny_bundle import tiny_bundle
@@ -93,6 +95,21 @@ def test_what_differs_is_what_was_drawn(explained: ExplainResult) -> None:
     assert "signed ranks of 12 donors" in area["test"]
     assert (table["delta"].abs().diff().drop_nulls() <= 1e-12).all(), "the largest first"
     assert "nucleus (DAPI)" in table["group"].to_list(), "this cohort has DAPI"
+
+
+@pytest.mark.parametrize(("sizes", "unit", "told"), [
+    ((0.25, 0.25), "um", ()),
+    ((0.25, None), "px", ("90 cells without pixel_size_um: all lengths are in px, also those of the other 90",)),
+    ((None, None), "px", ()),
+])  # fmt: skip
+def test_a_column_is_in_one_unit(sizes: tuple, unit: str, told: tuple, read: Cohort) -> None:
+    def sized(own: tuple) -> Morphology:
+        given = pl.Series("pixel_size_um", [*own] * (read.cells.height // 2), dtype=pl.Float64)
+        return morphology_of(replace(read, cells=read.cells.with_columns(given)), (), 0, None)
+
+    found, in_px = sized(sizes), sized((None, None)).features["cell_area_px2"]
+    assert found.warnings == told
+    np.testing.assert_allclose(found.features[f"cell_area_{unit}2"], in_px * (0.25**2 if unit == "um" else 1))
 
 
 def test_the_same_call_gives_the_same_bytes(

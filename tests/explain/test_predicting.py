@@ -1,6 +1,7 @@
 """What predicts the score is found, in cells of other donors."""
 
 import numpy as np
+import pytest
 
 from brightctc.explain.predicting import ALL, BORDER, FEWEST, SIZE, predicted
 from brightctc.explain.units import Units
@@ -35,3 +36,23 @@ def test_few_cells_predict_nothing_and_few_donors_have_no_interval() -> None:
     assert predicted(np.zeros(FEWEST - 1), tables, crops, positive, units) == []
     rows = predicted(rng.normal(size=FEWEST), tables, crops, positive, units)
     assert all(row.share.low is None and row.share.reason for row in rows)
+
+
+@pytest.mark.parametrize("donors", [2, 3, 4])
+def test_of_few_donors_too_a_score_that_tells_the_donor_alone_is_not_predicted(donors: int) -> None:
+    rng = np.random.default_rng(0)
+    donor = np.arange(FEWEST * 2) % donors
+    score = np.array([0.0, 9.0, -9.0, 18.0])[donor]
+    tables = {"size and shape": score[:, None] + rng.normal(0, 0.1, (len(donor), 1))}
+    crops = [cell_image(rng, positive=False) for _ in donor]
+    units = Units("donor", [f"D{number}" for number in donor], 50, 0)
+    rows = predicted(score, tables, crops, rng.random(len(donor)) < 0.5, units)
+    assert len(rows) == 4
+    assert all((row.share.value or 0) < 0.5 for row in rows)
+
+
+def test_one_donor_has_no_other_to_learn_from() -> None:
+    rng = np.random.default_rng(0)
+    crops = [cell_image(rng, positive=False) for _ in range(FEWEST)]
+    positive, units = np.arange(FEWEST) % 2 == 0, Units("donor", ["D1"] * FEWEST, 50, 0)
+    assert predicted(rng.normal(size=FEWEST), {"size": rng.normal(size=(FEWEST, 1))}, crops, positive, units) == []

@@ -108,6 +108,17 @@ def test_a_nucleus_without_a_cell_is_found_in_the_whole_crop() -> None:
     assert dice(nucleus(crop, np.zeros_like(true)).mask, true) > 0.9
 
 
+def test_of_several_nuclei_without_a_cell_the_one_in_the_middle_is_taken() -> None:
+    y, x = np.mgrid[:64, :64]
+    middle, corner, side = (np.hypot(y - row, x - column) < 6 for row, column in ((33, 31), (10, 10), (30, 56)))
+    dapi = np.random.default_rng(0).integers(0, 9, (64, 64)) + 900 * (middle | corner | side)
+    found = nucleus(dapi.astype(np.uint16), np.zeros((64, 64), bool))
+    assert dice(found.mask, middle) > 0.9
+    assert found.bodies == 1
+    with_specks = dapi + 900 * ((np.abs(y - 32) < 2) & (np.abs(x - 45) < 2))
+    assert dice(nucleus(with_specks.astype(np.uint16), np.zeros((64, 64), bool)).mask, middle) > 0.9
+
+
 @pytest.mark.parametrize(
     "crop", [np.full((32, 32), 90, np.uint16), np.random.default_rng(0).normal(100, 4, (32, 32)).astype(np.uint16)]
 )

@@ -13,7 +13,7 @@ from brightctc.bundle import RESEARCH_USE, Seen
 from brightctc.cohort import Classes, Cohort
 from brightctc.evaluate import evaluate
 from brightctc.metrics import FIGURES
-from brightctc.report import ReportResult, report
+from brightctc.report import ReportResult, counts, report
 from brightctc.report.gap import at_ratio
 from evaluated import simulated
 from reported import PARTS, made_run, patients_cohort
@@ -158,6 +158,24 @@ def test_a_cartridge_of_one_class_is_marked(page: str) -> None:
     assert row is not None
     assert "the cartridge is the label there" in row[0]
     assert re.search(r"2 of 15 (cartridge|sample)s hold one class only", page)
+
+
+def test_cartridges_that_are_not_shown_are_counted(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counts, "MOST_CARTRIDGES", 1)
+    page = report(run, tmp_path / "report.html", resamples=20).page.read_text(encoding="utf-8")
+    assert "14 further rows are not shown" in page
+    assert "2 of 15 cartridges hold one class only" in page
+
+
+@pytest.mark.parametrize(
+    ("part", "met"),
+    [("validation", "evaluated on cells of the validation part, which it has seen"),
+     ("test", "evaluated on cells it has not seen")],
+)  # fmt: skip
+def test_checklists_say_whether_the_cells_were_seen(part: str, met: str, run: Path, tmp_path: Path) -> None:
+    text = report(run, tmp_path / "report.html", part=part, resamples=20).page.read_text(encoding="utf-8")
+    assert met in text
+    assert f"cells of the {part} part (" in text
 
 
 @pytest.mark.parametrize("word", ["complies with", "compliant", "STARD-compliant"])

@@ -8,13 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from brightctc.bundle import Shown
+from brightctc import files
+from brightctc.bundle import Bundle, Shown
 from brightctc.bundle.shown import ELEMENT
+from brightctc.cohort import Cohort
 from brightctc.predict import predict
 from brightctc.report import ReportResult, report
 from brightctc.withdraw import withdraw
 from drawn import draw_export
 from new_samples import as_cohort
+from reported import made_run, patients_cohort
 from tiny_bundle import tiny_bundle
 
 
@@ -65,6 +68,43 @@ def test_cells_without_a_donor_are_found_by_the_cohort(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "bundle")
     assert {held.kind for held in withdraw("D01", [tmp_path / "lab"]).holdings} == {"report", "cohort"}
     assert {held.kind for held in withdraw("D01", [tmp_path / "lab" / "report.html"]).holdings} == set()
+
+
+def test_shown_cells_of_other_parts_are_found_without_a_donor(tmp_path: Path) -> None:
+    training = pl.col("origin") == "cell_line"
+    root = patients_cohort(tmp_path, cells=140, donor_id=pl.when(~training).then("donor_id"))
+    page = report(made_run(tmp_path / "run", root), tmp_path / "report.html", resamples=20).page
+    shown = Shown.read(page)
+    assert shown is not None
+    cells = Cohort.read(root).cells.filter(pl.col("donor_id").is_null())["cell_id"]
+    assert not cells.is_empty()
+    assert all(shown.has_cell(cell) for cell in cells)
+
+
+def test_an_explanation_of_other_cells_is_found_in_the_report_that_holds_it(
+    run: Path, result: ReportResult, tmp_path: Path
+) -> None:
+    bundle = Bundle.read(run / "bundle")
+    others = Shown.of("explanation", cohort="other", bundles=[bundle.hash], donors=["X1"], cells=["nobodys/c1"])
+    record = {
+        "format_version": 1,
+        "bundle": {"hash": bundle.hash},
+        "cohort": {"name": "other", "cells": "0"},
+        "part": "test",
+        "n": {"cells": 2},
+        "stamps": [],
+        "sentences": ["The network looks at the cell."],
+        "background": {"verdict": "cell", "roc_auc": {"low": None}, "called_without_cell": 0},
+        "shown": others.to_json(),
+    }
+    files.write_json(tmp_path / "explained" / "explain.json", record)
+    page = report(run, tmp_path / "lab" / "report.html", explained=tmp_path / "explained", resamples=20).page
+    assert [held.path for held in withdraw("X1", [page.parent]).holdings] == [page]
+    shown = Shown.read(page)
+    assert shown is not None
+    assert shown.has_cell("nobodys/c1")
+    assert shown.has_donor("D06")
+    assert not withdraw("X1", [kept(tmp_path / "without", result.page)]).holdings
 
 
 def test_a_damaged_report_is_named_not_passed_over(result: ReportResult, tmp_path: Path) -> None:

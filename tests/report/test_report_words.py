@@ -1,18 +1,21 @@
 """What is said of figures is what they show: the table of sentences."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from brightctc.bundle import Shown
 from brightctc.metrics import Interval, Intervals
-from brightctc.report.cards import bar
+from brightctc.report.cards import bar, cards
 from brightctc.report.explained import Explained, Gaze
 from brightctc.report.runs import Measured
 from brightctc.report.table import SCORE, scored, written
 from brightctc.report.words import Tone, Verdict, asked, verdicts
 from evaluated import simulated
 
+NOBODY = Shown.of("explanation", cohort="drawn", bundles=(), donors=(), cells=())
 NONE = Interval(0.8, reason="only 3 donor(s) with positive cells")
 
 
@@ -41,6 +44,7 @@ GOOD = (Interval(0.9, 0.8, 0.95), Interval(0.1, 0.05, 0.2), Interval(0.51, 0.45,
         pytest.param(1, NONE, "open", "can't be told here: only 3 donor", id="difference without interval"),
         pytest.param(2, GOOD[2], "open", "No sign that the background knows the class", id="border at chance"),
         pytest.param(2, Interval(0.7, 0.6, 0.8), "against", "Background alone predicts the class", id="border above"),
+        pytest.param(2, Interval(0.3, 0.2, 0.4), "against", "the other way round than in training", id="border below"),
         pytest.param(2, NONE, "open", "without an interval; chance is 0.5", id="border without interval"),
     ],
 )
@@ -57,7 +61,7 @@ def test_a_verdict_says_what_the_interval_shows(which: int, interval: Interval, 
     ("background", False, "against"),
 ])  # fmt: skip
 def test_what_the_network_looks_at_stands_at_a_glance(verdict: Gaze, sure: bool, tone: Tone) -> None:
-    explained = Explained(("What it looks at.", "More."), (), verdict, sure, (), (), "test", 10, ())
+    explained = Explained(("What it looks at.", "More."), (), verdict, sure, (), (), "test", 10, (), NOBODY)
     assert len(verdicts(measured(*GOOD), None)) == 3
     assert verdicts(measured(*GOOD), explained)[3] == Verdict(tone, "What it looks at.")
     beside = replace(explained, remarks=("of made cells", "cells only"))
@@ -86,6 +90,31 @@ def test_a_bar_places_value_ends_and_reference() -> None:
     outside = bar(Interval(120.0, 90.0, 130.0), 0, 100)
     assert outside is not None
     assert np.array_equal([outside.dot, outside.low, outside.high], [100, 90, 100])
+
+
+@pytest.mark.parametrize(
+    ("looks", "scale", "drawn"),
+    [
+        (Interval(3.0, 2.0, 4.0), ("1", "5"), (50, 25, 75)),
+        (Interval(3.0, 2.0, math.inf), ("1", "5"), (50, 25, 100)),
+        (Interval(3.0, math.nan, math.nan), ("1", "5"), (50, None, None)),
+        (Interval(math.inf, 2.0, math.inf), None, None),
+        (Interval(math.nan), None, None),
+    ],
+)
+def test_what_has_no_bound_is_drawn_to_the_end_of_the_scale(
+    looks: Interval, scale: tuple | None, drawn: tuple | None
+) -> None:
+    sure = Interval(0.9, 0.8, 1.0)
+    found = measured(sure, sure, sure)
+    with_looks = replace(found.figures, figures=found.figures.figures | {"looks_per_true": looks})
+    card = cards(replace(found, figures=with_looks))[1]
+    assert card.name == "Looks per true CTC"
+    if card.bar is None:
+        assert drawn is None
+    else:
+        assert (card.bar.dot, card.bar.low, card.bar.high) == drawn
+        assert card.scale == scale
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ class Shown:
 
     kind: `runs`, `study`, `scores` or `explanation`. cohort: its name, None where there is none. bundles: their hashes.
     donors, cells: hashes of the donors that it shows or counts, and of shown cells whose donor is not known.
-    pdf: the name of the PDF that was written beside it, None where there is none.
+    pdf: the name of the PDF that was written beside it, None where there is none. explained: of the explanation that a
+    report holds, which may be of other cells; None where it holds none.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Shown:
     donors: frozenset[str]
     cells: frozenset[str]
     pdf: str | None = None
+    explained: Self | None = None
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Shown:
         donors: Iterable[str | None],
         cells: Iterable[str],
         pdf: str | None = None,
+        explained: Self | None = None,
     ) -> Self:
         """Hash the ids; donors may repeat, and be None."""
         people, known = {donor for donor in donors if donor is not None}, set(cells)
@@ -54,6 +57,7 @@ class Shown:
             frozenset(salted_hash(salt, "donor", donor) for donor in people),
             frozenset(salted_hash(salt, "cell", cell) for cell in known),
             pdf,
+            explained,
         )
 
     @classmethod
@@ -79,6 +83,7 @@ class Shown:
                     where,
                     "use the brightctc that wrote it, or write it again",
                 )
+            explained = values.get("explained")
             return cls(
                 values["kind"],
                 values["cohort"],
@@ -87,17 +92,20 @@ class Shown:
                 frozenset(values["donors"]),
                 frozenset(values["cells"]),
                 values["pdf"],
+                None if explained is None else cls.from_json(explained, where),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(error, where) from None
 
     def has_donor(self, donor: str) -> bool:
         """Does the report show or count cells of this donor?"""
-        return salted_hash(self.salt, "donor", donor) in self.donors
+        own = salted_hash(self.salt, "donor", donor) in self.donors
+        return own or (self.explained is not None and self.explained.has_donor(donor))
 
     def has_cell(self, cell_id: str) -> bool:
         """Does the report show this cell, of a donor that it did not know?"""
-        return salted_hash(self.salt, "cell", cell_id) in self.cells
+        own = salted_hash(self.salt, "cell", cell_id) in self.cells
+        return own or (self.explained is not None and self.explained.has_cell(cell_id))
 
     def to_json(self) -> dict[str, Any]:
         """The content of the block; hashes sorted, so that their order tells nothing."""
@@ -110,6 +118,7 @@ class Shown:
             "donors": sorted(self.donors),
             "cells": sorted(self.cells),
             "pdf": self.pdf,
+            "explained": None if self.explained is None else self.explained.to_json(),
         }
 
     def text(self) -> str:

@@ -25,7 +25,10 @@ def command(
     cohort: Annotated[Path, typer.Argument(help="The cohort folder, split.")],
     out: Annotated[Path, typer.Argument(help="Folder for metrics.json, scores.csv, groups.csv and figure.png.")],
     part: Annotated[
-        str, typer.Option(help="test, validation, train, pool, sealed; or all: every cell, for a new cohort.")
+        str,
+        typer.Option(
+            help="test, validation, train, pool, sealed; or all: every cell that is not sealed, for a new cohort."
+        ),
     ] = "test",
     channel: Annotated[str, typer.Option(help="bright_field; or dapi: the negative control.")] = "bright_field",
     by: Annotated[

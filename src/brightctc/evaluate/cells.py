@@ -52,7 +52,7 @@ class ScoredCells:
 
 
 def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """The rows of a part and warnings; cells that a model picked for labelling are left out.
+    """The rows of a part and warnings; cells that a model picked for labelling are left out, and of `all` sealed ones.
 
     Of a pool with cells set aside it is these: the others may have taught. classes: of the model. Raises UserError
     where the part is unknown or empty, has no labels, or the cohort's classes are others.
@@ -67,20 +67,30 @@ def cells_of(classes: Classes, cohort: Cohort, part: str) -> tuple[pl.DataFrame,
             "give the bundle that was trained for these classes; only where they are the same under other names, "
             f"import the cohort again with --classes {classes.positive},{classes.negative}",
         )
-    rows = cohort.cells if part == ALL else cohort.part(part)
+    rows, warnings = _open(cohort) if part == ALL else (cohort.part(part), ())
     if part == "pool" and (aside := set_aside(cohort)).any():
         rows = cohort.cells.filter(aside & (cohort.cells["part"] == "pool"))
-    warnings = ()
     if "selected_by" in rows.columns and rows["selected_by"].null_count() < rows.height:
         picked = rows.height - rows["selected_by"].null_count()
         rows = rows.filter(pl.col("selected_by").is_null())
-        warnings = (f"{picked} cells that a model picked for labelling (selected_by) are left out of the figures",)
+        words = f"{picked} cells that a model picked for labelling (selected_by) are left out of the figures"
+        warnings = (*warnings, words)
     if not labelled(cohort, rows).any():
         raise UserError(
             f"no cell of the part {part!r} has a label", cohort.root, "import it with --label, --positive, --negative"
         )
     _refuse_seen_scores(cohort, rows, part)
     return rows, warnings
+
+
+def _open(cohort: Cohort) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Every cell that is not sealed: whoever says `all` has not asked for an opening."""
+    if "part" not in cohort.cells.columns:
+        return cohort.cells, ()
+    rows = cohort.cells.filter(pl.col("part").ne_missing("sealed"))
+    sealed = cohort.cells.height - rows.height
+    told = f"{plural(sealed, 'sealed cell')} left out: they are for one measurement at the end (evaluate --part sealed)"
+    return rows, (told,) if sealed else ()
 
 
 def _refuse_seen_scores(cohort: Cohort, rows: pl.DataFrame, part: str) -> None:

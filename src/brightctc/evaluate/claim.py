@@ -10,7 +10,7 @@ from brightctc.cohort.sealed import open_sealed, opened_words
 from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
 
-ALL = "all"  # every cell of a cohort, split or not; for one that the bundle has not seen
+ALL = "all"  # every cell of a cohort that is not sealed, split or not; for one that the bundle has not seen
 SEEN_PARTS = ("train", "validation")
 UNITS: dict[str, Unit] = {"donor_id": "donor", "sample_id": "sample", "cell_id": "cell"}
 SEEN = "seen in training"

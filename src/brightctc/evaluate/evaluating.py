@@ -61,7 +61,8 @@ def evaluate(
 ) -> EvaluateResult:
     """Measure a bundle on a part of a cohort, at the bundle's own frozen threshold of the precision.
 
-    part: test, validation, train, pool or sealed; `all` for every cell of a cohort that the bundle has not seen.
+    part: test, validation, train, pool or sealed; `all` for every cell that is not
+        sealed of a cohort that the bundle has not seen.
     channel: `bright_field`, or `dapi` for the negative control (a bright-field bundle fed DAPI images).
     by: what is resampled whole: `donor_id`, `sample_id` or `cell_id`; by default what the split kept together.
     precision: of the network's arithmetic: `float32`, `bfloat16`, `int8`; `auto` is the fastest that the bundle was

@@ -16,7 +16,9 @@ from brightctc.metrics.ends import CONSTANT
 
 CHANCE = 0.5
 TELLS = 0.6
-"""ROC-AUC from which on what is left without the cell is said to tell the classes, where its interval is above 0.5."""
+"""ROC-AUC from which on what is left without the cell is said to tell the classes, where its interval is above 0.5.
+
+As far below 0.5 (0.4 or less) it tells them the other way round."""
 MOST = 0.5
 """Share of what the whole crop has above chance, from which on the background is said to carry the score."""
 Verdict = Literal["background", "partly", "cell", "undecided"]
@@ -29,8 +31,8 @@ class Erased:
     whole, alone, without: ROC-AUC of each, on the cells that have an outline; lost: of the whole less that without the
     cell, in pairs. Intervals are by whole units; where these are too few, `sure` is judged by cells. changed: share of
     these cells whose call changes when the surroundings are erased.
-    sure: lower end of `without` above chance; of the whole above chance; of what is lost above 0. Where no resample
-    differs, the figure itself.
+    sure: `without` lies above or below chance; the whole above chance; what is lost above 0; each with its interval, or
+    where no resample differs with the figure itself.
     """
 
     logit: np.ndarray
@@ -50,11 +52,19 @@ class Erased:
 
     @property
     def kept(self) -> float | None:
-        """Of what the whole crop has above chance, the share that is left without the cell, 0 to 1; None: not known."""
+        """Of what the whole crop has above chance, the share that is left without the cell, either way round: 0 to 1.
+
+        None: not known.
+        """
         whole, without = self.whole.value, self.without.value
         if whole is None or without is None or whole <= CHANCE:
             return None
-        return min(1.0, max(0.0, (without - CHANCE) / (whole - CHANCE)))
+        return min(1.0, abs(without - CHANCE) / (whole - CHANCE))
+
+    @property
+    def turned(self) -> bool:
+        """What is left without the cell tells the classes the other way round."""
+        return self.without.value is not None and self.without.value < CHANCE
 
     @property
     def verdict(self) -> Verdict:
@@ -65,7 +75,7 @@ class Erased:
         left_is_sure, whole_is_sure, loss_is_sure = self.sure
         if self.without.value is None:
             return "undecided"
-        if self.without.value >= TELLS and left_is_sure:
+        if abs(self.without.value - CHANCE) >= TELLS - CHANCE and left_is_sure:
             return "background" if self.kept is None or self.kept >= MOST else "partly"
         return "cell" if whole_is_sure and loss_is_sure else "undecided"
 
@@ -85,13 +95,11 @@ def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: 
     own, line = np.where(found, cells.outputs.logit.astype(np.float64), np.nan), cells.bundle.threshold.logit
     by_cell = replace(units, unit="cell")
 
-    def above(line: float, of: Interval, again: Callable[[], Interval]) -> bool:
-        low = _lowest(of)
-        low = _lowest(again()) if low is None else low
-        return low is not None and low > line
-
     whole, left = units.roc_auc(cells.positive, own), units.roc_auc(cells.positive, without)
     lost = _lost(units.some(found), cells.positive[found], own[found], without[found])
+    left_low, left_high = _ends(left, lambda: by_cell.roc_auc(cells.positive, without))
+    whole_low, _ = _ends(whole, lambda: by_cell.roc_auc(cells.positive, own))
+    lost_low, _ = _ends(lost, lambda: _lost(by_cell.some(found), cells.positive[found], own[found], without[found]))
     return Erased(
         logit=own,
         logit_alone=alone,
@@ -101,17 +109,19 @@ def erased(cells: Explained, scorer: Scorer, units: Units, seed: int, progress: 
         without=left,
         lost=lost,
         changed=float(((alone >= line) != (own >= line))[found].mean()) if index else float("nan"),
-        sure=(
-            above(CHANCE, left, lambda: by_cell.roc_auc(cells.positive, without)),
-            above(CHANCE, whole, lambda: by_cell.roc_auc(cells.positive, own)),
-            above(0.0, lost, lambda: _lost(by_cell.some(found), cells.positive[found], own[found], without[found])),
-        ),
+        sure=(left_low > CHANCE or left_high < CHANCE, whole_low > CHANCE, lost_low > 0),
     )
 
 
-def _lowest(of: Interval) -> float | None:
-    """The lower end; where classes don't overlap in any resample the figure itself."""
-    return of.value if of.reason == CONSTANT else of.low
+def _ends(of: Interval, again: Callable[[], Interval]) -> tuple[float, float]:
+    """Both ends, else those of `again`; the figure itself where no resample differs; no bounds where none is known."""
+    for found in (lambda: of, again):
+        interval = found()
+        if interval.reason == CONSTANT and interval.value is not None:
+            return interval.value, interval.value
+        if interval.low is not None and interval.high is not None:
+            return interval.low, interval.high
+    return -np.inf, np.inf
 
 
 def _lost(units: Units, positive: np.ndarray, own: np.ndarray, without: np.ndarray) -> Interval:

@@ -87,8 +87,7 @@ def explanation_of(
 
     found = curves(orders, cells.inputs[attributed], cells.side[attributed], scorer, tell)
     near = neighbours(cells, cohort, progress)
-    known = [pixel is not None for pixel in cells.pixel_sizes]
-    morphology = morphology_of(cohort, cells.rows["cell_id"].to_list(), "um" if all(known) else "px", seed, progress)
+    morphology = morphology_of(cohort, cells.rows["cell_id"].to_list(), seed, progress)
     maps = _maps(cells, morphology)
     return Explanation(
         cells=cells,
@@ -107,6 +106,7 @@ def explanation_of(
         warnings=(
             *_learned(cells),
             *warnings,
+            *morphology.warnings,
             *([] if maps or len(cells.seen) < mapping.FEWEST else [WITHOUT_UMAP]),
         ),
     )

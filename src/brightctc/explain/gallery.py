@@ -15,13 +15,15 @@ from brightctc.measure import OutlinedCrop
 MOST, SHOWN = 8, 3  # cells; neighbours of each
 _SIDE = 0.92  # inches
 _SMOOTH = 48
-_LONGEST_NAME = 18
 _FOR_AGAINST = LinearSegmentedColormap.from_list("for and against", [LINE, "#F4F4F4", POSITIVE])
 
 
 def draw_cells(found: Explanation, cohort: Cohort) -> Figure:
-    """A row a cell: surest calls of each class and surest errors, where there are any."""
-    chosen = _chosen(found)
+    """A row a cell: surest calls of each class and surest errors, where there are any.
+
+    Rows are numbered, and hold no id: pictures are handed on in reports, where donors have other names.
+    """
+    chosen = drawn_cells(found)
     maps = list(found.attributions)
     near = 0 if found.neighbours is None else SHOWN
     heads = [
@@ -37,13 +39,13 @@ def draw_cells(found: Explanation, cohort: Cohort) -> Figure:
         failed = head in found.curves and not found.curves[head].faithful
         words = head.replace("integrated gradients", "integrated\ngradients")
         axes.set_title(f"{words}\nnot to be read" if failed else words, fontsize=7, color=MUTED if failed else "black")
-    for line, at in zip(panels, chosen, strict=True):
-        _row(line, found, cohort, at)
+    for number, (line, at) in enumerate(zip(panels, chosen, strict=True), start=1):
+        _row(line, found, cohort, at, number)
     return figure
 
 
-def _chosen(found: Explanation) -> list[int]:
-    """Places among the attributed cells: two of each kind of outcome, the surest first; then others."""
+def drawn_cells(found: Explanation) -> list[int]:
+    """Places among the attributed cells, in the order of rows: two of each kind of outcome, the surest first."""
     cells, index = found.cells, found.attributed
     positive, called, logit = cells.positive[index], cells.called[index], cells.outputs.logit[index]
     sure = np.abs(logit - cells.bundle.threshold.logit)
@@ -53,7 +55,7 @@ def _chosen(found: Explanation) -> list[int]:
     return [int(at) for kind in taken for at in kind]
 
 
-def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
+def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int, number: int) -> None:
     cells, index = found.cells, int(found.attributed[at])
     seen, classes = cells.seen[index], cells.bundle.classes
     truth = classes.positive if cells.positive[index] else classes.negative
@@ -64,9 +66,10 @@ def _row(line: np.ndarray, found: Explanation, cohort: Cohort, at: int) -> None:
     _crop(first, seen.background.departure, reach)
     first.contour(seen.outline.cell.astype(float), [0.5], colors=[POSITIVE], linewidths=0.7)
     first.set_ylabel(f"{truth}\ncalled {call}", fontsize=6.5)
-    _score(first, cells.bundle.score(cells.outputs.logit[index]), str(cells.rows["cell_id"][index]))
+    _score(first, cells.bundle.score(cells.outputs.logit[index]), f"row {number}")
+    fed = cells.bundle.preparation.placed(seen.background.departure, cells.pixel_sizes[index])
     for values in found.attributions.values():
-        _overlay(next(axes), seen.background.departure, reach, values[at])
+        _overlay(next(axes), fed, reach, values[at])
     for erase, logit in ((without_surroundings, found.erased.logit_alone), (without_cell, found.erased.logit_without)):
         panel = next(axes)
         _crop(panel, OutlinedCrop.of(erase(seen, index)).background.departure, reach)
@@ -87,17 +90,14 @@ def _crop(axes: Axes, departure: np.ndarray, reach: float) -> None:
     axes.set(xticks=[], yticks=[])
 
 
-def _overlay(axes: Axes, departure: np.ndarray, reach: float, values: np.ndarray) -> None:
-    """Orange speaks for the call, blue against it."""
-    _crop(axes, departure, reach)
+def _overlay(axes: Axes, fed: np.ndarray, reach: float, values: np.ndarray) -> None:
+    """Orange speaks for the call, blue against it, over what the network was fed: both (size, size)."""
+    _crop(axes, fed, reach)
     values = cv2.GaussianBlur(values.astype(np.float32), (0, 0), len(values) / _SMOOTH)  # single pixels are noise
     most = max(float(np.quantile(np.abs(values), 0.99)), 1e-12)
-    height, width = departure.shape
-    place = (-0.5, width - 0.5, height - 0.5, -0.5)
     shade = np.clip(np.abs(values) / most, 0, 1) * 0.75
-    axes.imshow(values, cmap=_FOR_AGAINST, vmin=-most, vmax=most, alpha=shade, extent=place, interpolation="bilinear")
+    axes.imshow(values, cmap=_FOR_AGAINST, vmin=-most, vmax=most, alpha=shade, interpolation="bilinear")
 
 
 def _score(axes: Axes, score: np.ndarray, name: str = "") -> None:
-    short = name if len(name) <= _LONGEST_NAME else f"…{name[-_LONGEST_NAME:]}"
-    axes.set_xlabel(f"score {float(score):.3f}" + (f"\n{short}" if name else ""), fontsize=6, labelpad=1)
+    axes.set_xlabel(f"score {float(score):.3f}" + (f"\n{name}" if name else ""), fontsize=6, labelpad=1)

@@ -10,7 +10,7 @@ import polars as pl
 from brightctc.cohort import Cohort, ImageFault, read_or_fault
 from brightctc.engine import mapped
 from brightctc.evaluate.cells import labelled
-from brightctc.measure import GROUPS, measure_cell
+from brightctc.measure import GROUPS, measure_cell, one_unit
 
 OF_STAIN = "nucleus (DAPI)"
 MOST = 4000
@@ -24,13 +24,14 @@ class Morphology:
     """Labelled cells of the train, validation and test part (of all, where there is no split), with their features.
 
     rows: of the cohort. features: column → float64 (n,), NaN where it can't be told. groups: column → its group.
-    meanings: column → what it is.
+    meanings: column → what it is. warnings: of their lengths.
     """
 
     rows: pl.DataFrame
     features: dict[str, np.ndarray]
     groups: dict[str, str]
     meanings: dict[str, str]
+    warnings: tuple[str, ...]
 
     def of(self, cell_ids: Sequence[str], group: str) -> np.ndarray:
         """The features of a group of some of the cells: float64 (m, k)."""
@@ -40,12 +41,9 @@ class Morphology:
 
 
 def morphology_of(
-    cohort: Cohort, explained: Sequence[str], unit_of_length: str, seed: int, progress: Callable[..., None] | None
+    cohort: Cohort, explained: Sequence[str], seed: int, progress: Callable[..., None] | None
 ) -> Morphology:
-    """Measure labelled cells that are not sealed, MOST at most, drawn by chance; `explained` ones always.
-
-    unit_of_length: `um` or `px`.
-    """
+    """Measure labelled cells that are not sealed, MOST at most, drawn by chance; `explained` ones always."""
     rows = cohort.cells
     seen = rows["cell_id"].is_in(list(explained))
     described = labelled(cohort, rows)
@@ -60,7 +58,8 @@ def morphology_of(
     named = [
         (feature, group) for group, features in GROUPS.items() if dapi or group != OF_STAIN for feature in features
     ]
-    paths = zip(cohort.paths(rows, "bright_field"), _stains(cohort, rows, dapi), cohort.pixel_sizes(rows), strict=True)
+    sizes, unit, warnings = one_unit(cohort, rows)
+    paths = zip(cohort.paths(rows, "bright_field"), _stains(cohort, rows, dapi), sizes, strict=True)
     cells, names, found = list(paths), tuple(feature.name for feature, _ in named), []
     tasks = [(tuple(cells[start : start + _TASK]), names) for start in range(0, len(cells), _TASK)]
     for values in mapped(_task, tasks, None):
@@ -68,12 +67,13 @@ def morphology_of(
         if progress is not None:
             progress("measuring", len(found), len(cells))
     table = np.array(found, dtype=np.float64).reshape(len(cells), len(names))
-    columns = [feature.column(unit_of_length) for feature, _ in named]
+    columns = [feature.column(unit) for feature, _ in named]
     return Morphology(
         rows,
         {column: table[:, at] for at, column in enumerate(columns)},
         {column: group for column, (_, group) in zip(columns, named, strict=True)},
         {column: feature.meaning for column, (feature, _) in zip(columns, named, strict=True)},
+        tuple(warnings),
     )
 
 

@@ -59,7 +59,7 @@ def _inside(axes: Axes, found: Explanation) -> None:
 def _predicted(axes: Axes, found: Explanation) -> None:
     axes.set_title("What predicts the score?")
     if not found.predicted:
-        _empty(axes, "too few cells")
+        _empty(axes, "too few cells or donors")
         return
     rows = list(reversed(found.predicted))
     for height, row in enumerate(rows):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import GroupKFold
 
 from brightctc.baselines import border
 from brightctc.explain.units import Units
@@ -31,18 +31,18 @@ class Predicted:
 def predicted(
     logit: np.ndarray, groups: dict[str, np.ndarray], crops: list[np.ndarray], positive: np.ndarray, units: Units
 ) -> list[Predicted]:
-    """One regression a group of features; none of under 40 cells.
+    """One regression a group of features; none of under 40 cells, or of one unit: there is no other to learn from.
 
     logit: float (n,). groups: name → float (n, k), NaN where a feature can't be told; `area` stands first in the first
     one. Gradient-boosted trees, cross-validated by whole units.
     """
-    if len(logit) < FEWEST:
+    members = members_of(len(logit), units.unit, units.groups)
+    if len(logit) < FEWEST or len(np.unique(members)) == 1:
         return []
     everything = np.concatenate(list(groups.values()), axis=1)
     ring = np.array([border.features(crop) for crop in crops])
     size = next(iter(groups.values()))[:, :1]
     sets = {SIZE: size, **groups, ALL: everything, BORDER: ring}
-    members = members_of(len(logit), units.unit, units.groups)
     return [
         Predicted(name, values.shape[1], _share(logit, _out_of_fold(values, logit, members), positive, members, units))
         for name, values in sets.items()
@@ -51,14 +51,9 @@ def predicted(
 
 def _out_of_fold(values: np.ndarray, logit: np.ndarray, members: np.ndarray) -> np.ndarray:
     """What trees that have not met a cell's unit make of it: float64 (n,)."""
-    whole = len(np.unique(members)) >= FOLDS
-    folds = (
-        GroupKFold(FOLDS).split(values, groups=members)
-        if whole
-        else KFold(FOLDS, shuffle=True, random_state=0).split(values)
-    )
+    folds = GroupKFold(min(FOLDS, len(np.unique(members))))
     found = np.empty(len(logit))
-    for learned, held in folds:
+    for learned, held in folds.split(values, groups=members):
         trees = HistGradientBoostingRegressor(max_iter=100, max_leaf_nodes=6, min_samples_leaf=10, random_state=0)
         trees.set_params(early_stopping=False)
         found[held] = trees.fit(values[learned], logit[learned]).predict(values[held])

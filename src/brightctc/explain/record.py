@@ -11,6 +11,7 @@ from brightctc.cohort import Cohort
 from brightctc.evaluate.claim import Claim
 from brightctc.explain.faithful import STEPS
 from brightctc.explain.finding import Explanation
+from brightctc.explain.gallery import drawn_cells
 from brightctc.explain.words import mean_known, sentences
 
 FORMAT_VERSION = 1
@@ -97,8 +98,9 @@ def shown_in(found: Explanation, cohort: Cohort, bundle: Bundle) -> dict[str, An
 
 
 def cells_table(found: Explanation, rows: pl.DataFrame, error: list[str | None]) -> pl.DataFrame:
-    """A row an asked-for cell, also one that could not be read."""
+    """A row an asked-for cell, also one that could not be read. picture_row: its row in cells.png."""
     cells, erased = found.cells, found.erased
+    picture_row = {int(found.attributed[at]): number for number, at in enumerate(drawn_cells(found), start=1)}
     own = pl.DataFrame(
         {
             "cell_id": cells.rows["cell_id"],
@@ -109,6 +111,7 @@ def cells_table(found: Explanation, rows: pl.DataFrame, error: list[str | None])
             "logit_without_cell": erased.logit_without,
             "inside_outline": found.inside,
             "outline_share": found.area,
+            "picture_row": pl.Series([picture_row.get(index) for index in range(len(cells.seen))], dtype=pl.Int64),
             "flags": [";".join(each.quality.seen) for each in cells.seen],
         }
     ).with_columns(pl.col(pl.Float64).fill_nan(None))

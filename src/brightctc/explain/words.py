@@ -50,18 +50,19 @@ def _background(found: Explanation, bundle: Bundle) -> str:
     if erased.without.value is None:
         return "Whether the network looks at the background can't be told: a class is missing, or no cell was outlined."
     told = f"with the cell erased, ROC-AUC is {_shown(erased.without)}; as it is {_shown(erased.whole)}"
+    turned = ", the other way round" if erased.turned else ""
     match erased.verdict:
         case "background":
             return (
                 f"THE NETWORK READS THE BACKGROUND: {told}. What is left without the cell still tells "
-                f"{classes.positive} from {classes.negative}, so scores may be of how cells were imaged, not of what "
-                "they are. See brightctc check, and image both classes alike."
+                f"{classes.positive} from {classes.negative}{turned}, so scores may be of how cells were imaged, not "
+                "of what they are. See brightctc check, and image both classes alike."
             )
         case "partly":
             return (
-                f"Part of the score is left without the cell ({_percent(erased.kept)} of what it has above chance): "
-                f"{told}. It may be light that the cell throws around it, or the background: look at the column “cell "
-                "erased” of cells.png, and at what brightctc check says of the border."
+                f"Part of the score is left without the cell ({_percent(erased.kept)} of what it has above chance"
+                f"{turned}): {told}. It may be light that the cell throws around it, or the background: look at the "
+                "column “cell erased” of cells.png, and at what brightctc check says of the border."
             )
         case "cell":
             return f"The network looks at the cell: {told}; with the cell alone {_shown(erased.alone)}."

@@ -2,7 +2,7 @@
 
 from brightctc.measure.cell import Measured, OutlinedCrop, measure_cell
 from brightctc.measure.features import GROUPS, Feature
-from brightctc.measure.measuring import MeasureResult, measure
+from brightctc.measure.measuring import MeasureResult, measure, one_unit
 from brightctc.measure.quality import FLAGS, Quality, QualityLimits, saturated_share
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "QualityLimits",
     "measure",
     "measure_cell",
+    "one_unit",
     "saturated_share",
 ]

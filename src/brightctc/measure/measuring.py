@@ -93,7 +93,7 @@ def measure(
         raise UserError("this cohort has no cells", held.table, "import it again")
     if held.cells["cell_id"].n_unique() < held.cells.height:
         raise UserError("a cell id occurs twice", held.table, f"run: {typed('check', held.root)}")
-    sizes, unit, warnings = _pixel_sizes(held)
+    sizes, unit, warnings = one_unit(held, held.cells)
     with (
         files.new_file(features, overwrite=overwrite) as table_file,
         files.new_file(meta_path(features), overwrite=overwrite) as meta_file,
@@ -113,6 +113,19 @@ def measure(
         about = meta(result.summary(), held.root, masks, table)
         meta_file.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return result
+
+
+def one_unit(cohort: Cohort, rows: pl.DataFrame) -> tuple[list[float | None], str, list[str]]:
+    """Per row its µm per pixel, the unit of lengths, warnings. One unit for all, so that a column means one thing."""
+    sizes = cohort.pixel_sizes(rows)
+    known = sum(size is not None for size in sizes)
+    if known == len(sizes):
+        return sizes, "um", []
+    if not known:
+        return sizes, "px", []
+    unknown = plural(len(sizes) - known, "cell")
+    told = f"{unknown} without pixel_size_um: all lengths are in px, also those of the other {known:,}"
+    return [None] * len(sizes), "px", [told]
 
 
 def _measured(
@@ -167,19 +180,6 @@ def _measured_files(
         mask.parent.mkdir(parents=True, exist_ok=True)
         write_image(mask, found.labels)
     return replace(found, labels=None)
-
-
-def _pixel_sizes(cohort: Cohort) -> tuple[list[float | None], str, list[str]]:
-    """Per cell its µm per pixel, the unit of lengths, warnings. One unit for all, so that a column means one thing."""
-    sizes = cohort.pixel_sizes(cohort.cells)
-    known = sum(size is not None for size in sizes)
-    if known == len(sizes):
-        return sizes, "um", []
-    if not known:
-        return sizes, "px", []
-    unknown = plural(len(sizes) - known, "cell")
-    told = f"{unknown} without pixel_size_um: all lengths are in px, also those of the other {known:,}"
-    return [None] * len(sizes), "px", [told]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import skimage
 
 from brightctc.measure.background import ring_of
 from brightctc.measure.morphology import box_of, filled, grown, labelled, smoothed
-from brightctc.measure.outline import bodies
+from brightctc.measure.outline import bodies, central
 from brightctc.measure.ranks import median_and_spread
 
 _NOISE = 6.0  # the brightest place above the ring's median, in the ring's own sd
@@ -38,8 +38,8 @@ class Nucleus:
 def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
     """Outline the nucleus of a DAPI crop (2-D, uint8, uint16 or float32).
 
-    cell: bool, of the same shape: where the cell lies; where it is nowhere true the whole crop is searched, and what
-    lies nearest the middle is taken.
+    cell: bool, of the same shape: where the cell lies; where it is nowhere true the whole crop is searched, and the one
+    piece in the middle is taken.
     """
     ring = ring_of(dapi.shape)
     pixels = dapi.astype(np.float64)
@@ -57,6 +57,9 @@ def nucleus(dapi: np.ndarray, cell: np.ndarray) -> Nucleus:
     kept = areas >= max(_SMALLEST * areas.max(initial=0), 4)
     if not kept.any():
         return nothing
+    if not cell.any():
+        numbers = np.where(kept, np.cumsum(kept), 0)
+        kept = numbers == central(np.concatenate([[0], numbers]).astype(np.int32)[labels], areas[kept])
     mask = filled(np.concatenate([[False], kept])[labels])
     box = box_of(mask, margin=2)
     _, lobes = bodies(np.zeros(mask[box].shape, np.float32), mask[box])

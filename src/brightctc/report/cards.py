@@ -1,5 +1,6 @@
 """The headline: a card a figure, with its interval as a bar and what it is to be held against."""
 
+import math
 from dataclasses import dataclass
 
 from brightctc.metrics import Interval
@@ -51,12 +52,14 @@ def cards(found: Measured) -> list[Card]:
 
 
 def bar(figure: Interval, bottom: float = 0.0, top: float = 1.0, reference: float | None = None) -> Bar | None:
-    """Where dot, whisker and reference lie between `bottom` and `top`."""
-    if figure.value is None or top <= bottom:
+    """Where dot, whisker and reference lie between `bottom` and `top`; what has no bound goes to the scale's end."""
+    if figure.value is None or not math.isfinite(figure.value) or top <= bottom:
         return None
 
     def place(value: float | None) -> float | None:
-        return None if value is None else round(100 * min(max((value - bottom) / (top - bottom), 0.0), 1.0), 2)
+        if value is None or math.isnan(value):
+            return None
+        return round(100 * min(max((value - bottom) / (top - bottom), 0.0), 1.0), 2)
 
     dot = place(figure.value)
     assert dot is not None, "the value is there"
@@ -80,7 +83,8 @@ def _card(
 
 
 def _round_up(figure: Interval) -> float:
-    """A round number above the figure and its interval, for the end of a scale: 1, 2 or 5 times a power of ten."""
-    highest = max((value for value in (figure.value, figure.high) if value is not None), default=1.0)
+    """A round number above what is finite of figure and interval, for a scale's end: 1, 2 or 5 times a power of ten."""
+    finite = (value for value in (figure.value, figure.high) if value is not None and math.isfinite(value))
+    highest = max(finite, default=1.0)
     steps = (step * 10**power for power in range(5) for step in (1, 2, 5))
     return float(next((step for step in steps if step >= highest), highest))

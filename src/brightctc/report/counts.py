@@ -48,13 +48,16 @@ def part_table(cohort: Cohort) -> Table:
     return table("Cells in each part", columns, rows)
 
 
-def cartridge_table(cohort: Cohort) -> Table | None:
-    """A row a cartridge (a sample, where cartridges are unknown) of the cells that are not sealed."""
+def cartridge_table(cohort: Cohort) -> tuple[Table | None, int]:
+    """A row a cartridge (a sample, where cartridges are unknown) of the cells that are not sealed.
+
+    And how many of all cartridges hold one class only.
+    """
     cells = cohort.cells.filter(pl.col("part") != "sealed")
     known = [name for name in ("cartridge_id", "sample_id") if name in cells.columns]
     by = next((name for name in known if cells[name].null_count() < cells.height), None)
     if by is None:
-        return None
+        return None, 0
     columns = [Column("cartridge" if by == "cartridge_id" else "sample", "id"), Column("parts")]
     columns += [
         *(Column(name, "number") for name in _classes(cohort)),
@@ -68,12 +71,8 @@ def cartridge_table(cohort: Cohort) -> Table | None:
         parts = ", ".join(part for part in PARTS if part in set(inside["part"]))
         rows.append([value, parts, *counts, THE_LABEL if 0 in counts[:2] and any(counts[:2]) else ""])
     rows.sort(key=lambda row: row[-1] == "")
-    return table(f"Classes in each {columns[0].name}", columns, rows, MOST_CARTRIDGES)
-
-
-def single_class(cartridges: Table | None) -> int:
-    """How many cartridges hold one class only."""
-    return sum(row[-1] != "" for row in cartridges.rows) if cartridges else 0
+    shown = table(f"Classes in each {columns[0].name}", columns, rows, MOST_CARTRIDGES)
+    return shown, sum(row[-1] != "" for row in rows)
 
 
 def _classes(cohort: Cohort) -> Sequence[str]:

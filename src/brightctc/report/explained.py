@@ -9,7 +9,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 
 from brightctc import files
-from brightctc.bundle import Bundle
+from brightctc.bundle import Bundle, Shown
 from brightctc.errors import UserError, typed
 
 VERSION = 1
@@ -37,6 +37,7 @@ class Explained:
 
     sure: by whole donors, samples or cells, as the claim is made, and not by cells in their place. elsewhere: where
     it is not of the page's own cells, or of one of its networks. remarks: all that must stand beside the verdict.
+    shown: whose cells it shows or counts.
     """
 
     sentences: tuple[str, ...]
@@ -48,6 +49,7 @@ class Explained:
     part: str
     cells: int
     pictures: tuple[Picture, ...]
+    shown: Shown
 
     @property
     def alarm(self) -> bool:
@@ -79,6 +81,7 @@ def read_explained(folder: Path, bundles: Sequence[Bundle], cells: str, part: st
         part=record["part"],
         cells=record["n"]["cells"],
         pictures=tuple(Picture(words, _data(path)) for path, words in shown if path.is_file()),
+        shown=Shown.from_json(record["shown"], path),
     )
 
 

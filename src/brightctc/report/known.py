@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from brightctc.evaluate.claim import SEEN_PARTS
 from brightctc.report.runs import Measured
 from brightctc.report.source import Runs
 
@@ -13,10 +14,11 @@ def known_of(runs: Runs, found: Measured) -> dict[str, str | None]:
     calibrated = "not calibrated" if learned is None else f"calibrated on validation cells, by {learned.words}"
     recipe, counts = bundle.about.recipe, first.counts
     units, with_positives = first.holders
+    met = f"cells of the {claim.part} part, which it has seen" if claim.part in SEEN_PARTS else "cells it has not seen"
     whose = "" if claim.unit == "cell" else f" of {units} {claim.unit}s, {with_positives} with positive cells"
     return {
         "question": f"a network that tells {first.classes.positive} from {first.classes.negative} in bright-field "
-        "crops of single cells: developed, and evaluated on cells it has not seen",
+        f"crops of single cells: developed, and evaluated on {met}",
         "model": f"bundle {bundle.about.name}; hashes of bundle and recipe, and the commands, under Provenance",
         "data": _data(runs),
         "reference": _reference(runs),
@@ -27,7 +29,7 @@ def known_of(runs: Runs, found: Measured) -> dict[str, str | None]:
         "partition": f"by {claim.split_by}; see Cohort",
         "missing": f"{int((first.cells.unread & first.cells.labelled).sum())} unreadable cells stay in the "
         "count: a positive one is missed, a negative one not called; unlabelled cells are counted as looks alone",
-        "numbers": f"{counts.cells:,} test cells ({first.class_ratio}){whose}; tables under Cohort",
+        "numbers": f"{counts.cells:,} cells of the {claim.part} part ({first.class_ratio}){whose}; tables under Cohort",
         "results": f"calls against truth: {counts.tp} found, {counts.fn} missed, {counts.fp} false calls, "
         f"{counts.tn} left alone (first run); {found.meaning}",
         "groups": "per donor, sample, origin, site and cancer type, where these are known; see Groups",

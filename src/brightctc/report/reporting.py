@@ -166,7 +166,6 @@ def _of_runs(
     cells = runs.cohort.cells
     if part != "sealed":
         cells = cells.filter(pl.col("part") != "sealed")
-    first = found.first
     sheet = Sheet(
         kind="runs",
         template=runs_page.TEMPLATE,
@@ -174,12 +173,13 @@ def _of_runs(
         bundles=tuple(bundle.hash for bundle in runs.bundles),
         cohort=runs.cohort.about.name,
         donors=donors_of(cells),
-        cells=of_nobody(first.cells.rows),
+        cells=of_nobody(cells),
+        explained=None if explained is None else explained.shown,
     )
     return _Content(
         sheet,
         people=donors_of(runs.cohort.cells),
-        headline=f"{part} part, {first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
+        headline=f"{part} part, {found.first.class_ratio}: " + "; ".join(f"{c.name} {c.value}" for c in page.cards),
         warnings=found.warnings,
         figures={name: dict(found[name].as_dict()) for name in FIGURES},
         standing=found.standing(STANDING),

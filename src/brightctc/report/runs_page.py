@@ -8,7 +8,7 @@ from brightctc.evaluate.groups import EVERYTHING, groups_table
 from brightctc.metrics import Interval
 from brightctc.report.cards import Card, cards
 from brightctc.report.checklists import Checklist, checklists
-from brightctc.report.counts import cartridge_table, part_table, single_class, split_words
+from brightctc.report.counts import cartridge_table, part_table, split_words
 from brightctc.report.curves import panels_of
 from brightctc.report.explained import Explained
 from brightctc.report.gallery import Gallery, galleries, montages
@@ -66,7 +66,8 @@ def runs_page(
     runs: Runs, found: Measured, gap: Gap, seed: int, command: str, explained: Explained | None = None
 ) -> RunsPage:
     """Put the content together. seed: of the cells that are drawn for the montages; command: that writes the report."""
-    classes, cartridges = found.first.classes, cartridge_table(runs.cohort)
+    classes = found.first.classes
+    cartridges, single_class = cartridge_table(runs.cohort)
     train = runs.cohort.part("train")
     return RunsPage(
         title=f"{classes.positive} against {classes.negative}: {runs.cohort.about.name}",
@@ -78,7 +79,7 @@ def runs_page(
         split=split_words(runs.cohort),
         parts=part_table(runs.cohort),
         cartridges=cartridges,
-        single_class=single_class(cartridges),
+        single_class=single_class,
         drawn=[
             *montages(runs.cohort, found.first.cells.rows, found.claim.part, seed),
             *montages(runs.cohort, train, "train", seed),

@@ -20,7 +20,7 @@ from brightctc.report.pseudonyms import Pseudonyms
 class Sheet:
     """A page's content. kind: `runs`, `scores` or `study`.
 
-    donors: of all cells behind it; cells: shown without a donor.
+    donors: of all cells behind it; cells: those without a donor. explained: whose cells its explanation shows.
     """
 
     kind: str
@@ -30,6 +30,7 @@ class Sheet:
     cohort: str | None
     donors: Iterable[str | None]
     cells: Iterable[str]
+    explained: Shown | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Place:
             donors=sheet.donors,
             cells=sheet.cells,
             pdf=None if self.pdf is None else self.pdf.name,
+            explained=sheet.explained,
         )
         text = rendered(sheet.template, sheet.page, names, shown)
         with contextlib.ExitStack() as written:

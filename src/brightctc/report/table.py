@@ -30,6 +30,11 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     left_out: int = 0
 
+    @property
+    def total(self) -> int:
+        """How many rows there are, shown or not."""
+        return len(self.rows) + self.left_out
+
 
 def table(caption: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], most: int | None = None) -> Table:
     """With `most` rows at most."""

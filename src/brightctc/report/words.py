@@ -94,6 +94,12 @@ def _border(found: Measured) -> Verdict:
             f"Background alone predicts the class: {told}, above chance. The classes differ in how or when they were "
             "imaged, and the network may have learned that.",
         )
+    if area.high < CHANCE:
+        return Verdict(
+            "against",
+            f"Background alone predicts the class, the other way round than in training: {told}, below chance. The "
+            "classes differ in how or when they were imaged, and the network may have learned that.",
+        )
     return Verdict("open", f"No sign that the background knows the class: {told}; chance is 0.5.")
 
 
