@@ -538,6 +538,14 @@ def test_images_below_the_cohort_folder_get_relative_paths(tmp_path: Path) -> No
         import_export(export, tmp_path / "cohort", **USUAL, copy=True, overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["donor [1]", "donor *", "donor ?"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_read_itself(tmp_path: Path, name: str) -> None:
+    for folder, site in (("donor 1", "Milan"), (name, "Aviano")):
+        export = export_of(tmp_path / "export", "S1/1_BF.tif")
+        import_export(export, tmp_path / folder, **USUAL, constants={"site": site})
+    assert Cohort.read(tmp_path / name).cells["site"].to_list() == ["Aviano"]
+
+
 def test_a_cohort_inside_its_export_is_not_read_as_images(drawn: Export, tmp_path: Path) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif")
     for overwrite in (False, True):

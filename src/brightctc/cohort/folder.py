@@ -201,6 +201,7 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
                 **dict.fromkeys(NUMBER_COLUMNS, pl.Float64),
             },
             infer_schema_length=None,
+            glob=False,
         )
     except FileNotFoundError:
         raise UserError("this file is missing", path, "import the cohort again") from None
