@@ -230,6 +230,7 @@ PLANTED = [
     ("same_picture", "error", lambda b: b.image(3, b.pixels(3) // 2 + np.uint16(9), "dapi")),
     ("mixed_bit_depth", "note", lambda b: b.image(3, (b.pixels(3) // 16).astype(np.uint8))),
     ("mixed_pixel_size", "note", lambda b: b.column(pixel_size_um=pl.Series([0.5, 0.65] * 50))),
+    ("impossible_pixel_size", "error", lambda b: b.column(pixel_size_um=pl.lit(0.0))),
     ("no_id", "error", lambda b: b.column(cell_id=pl.Series([None, *b.cells["cell_id"][1:]]))),
     ("duplicate_id", "error", lambda b: b.column(cell_id=pl.Series(["c", "c", *b.cells["cell_id"][2:]]))),
     ("unknown_label", "error", lambda b: b.column(label=pl.Series(["blast", *b.cells["label"][1:]]))),

@@ -182,6 +182,20 @@ def test_numbers_facts_and_further_columns(tmp_path: Path) -> None:
     assert "007" in (tmp_path / "cohort" / "cells.csv").read_text()
 
 
+def test_a_pixel_size_that_can_not_be_is_refused_where_it_is_used(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
+    import_export(export, tmp_path / "cohort", **USUAL, constants={"pixel_size_um": "0.65"})
+    cells = tmp_path / "cohort" / "cells.csv"
+    cells.write_text(cells.read_text().replace(",0.65", ",0.0", 1))
+    cohort = Cohort.read(tmp_path / "cohort")
+    with pytest.raises(UserError, match=r"a pixel size of 0 µm can't be \(1 of 2 rows\)"):
+        cohort.pixel_sizes(cohort.cells)
+    about = tmp_path / "cohort" / "cohort.yaml"
+    about.write_text(about.read_text().replace("pixel_size_um: 0.65", "pixel_size_um: 0"))
+    with pytest.raises(UserError, match="pixel_size_um: Input should be greater than 0"):
+        Cohort.read(tmp_path / "cohort")
+
+
 KEYS = [
     pytest.param("stem={folder}/{cell_id}", "stem,label\nrun 1/7,CTC\nrun 1/8,leukocyte\n", id="folder and id"),
     pytest.param(
@@ -436,6 +450,8 @@ def test_constants_become_columns_and_qualify_ids(tmp_path: Path) -> None:
         pytest.param({"donor_id": " "}, id="no value"),
         pytest.param({"a b": "1"}, id="no column name"),
         pytest.param({"pixel_size_um": "wide"}, id="no number"),
+        pytest.param({"pixel_size_um": "0"}, id="no width"),
+        pytest.param({"pixel_size_um": "-0,65"}, id="less than nothing"),
     ],
 )
 def test_constants_that_can_not_be(tmp_path: Path, constants: dict[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brightctc import files
 from brightctc.cohort.groups import group_cells
@@ -42,7 +42,7 @@ class CohortFile(BaseModel):
     name: str
     classes: Classes | None
     channels: tuple[str, ...]
-    pixel_size_um: float | None = None
+    pixel_size_um: float | None = Field(None, gt=0, allow_inf_nan=False)
     provenance: dict[str, Any] = {}
 
 
@@ -140,9 +140,14 @@ class Cohort:
         return [None if value is None else self.path(value) for value in rows[channel]]
 
     def pixel_sizes(self, rows: pl.DataFrame) -> list[float | None]:
-        """Per row its µm per pixel: its own, else the cohort's; None where neither is known."""
-        given = rows["pixel_size_um"] if "pixel_size_um" in rows.columns else [None] * rows.height
-        return [self.about.pixel_size_um if size is None else size for size in given]
+        """Per row its µm per pixel: its own, else the cohort's; None where neither is known.
+
+        Raises UserError for one that can't be.
+        """
+        if "pixel_size_um" not in rows.columns:
+            return [self.about.pixel_size_um] * rows.height
+        refuse_impossible_sizes(rows["pixel_size_um"], self.table)
+        return [self.about.pixel_size_um if size is None else size for size in rows["pixel_size_um"]]
 
     def positive(self, rows: pl.DataFrame) -> pl.Series:
         """Boolean series: is the row's label the positive class; null where unlabelled."""
@@ -211,6 +216,23 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
     if missing:
         raise UserError(f"column {missing[0]!r} is missing", path, "restore the file, or import again")
     return table
+
+
+def impossible_sizes(sizes: pl.Series) -> pl.Series:
+    """Which of these µm per pixel (null where unknown) can't be: 0 or less, or not finite. Boolean series."""
+    numbers = sizes.cast(pl.Float64, strict=False)
+    return ((numbers <= 0) | ~numbers.is_finite()).fill_null(False)
+
+
+def refuse_impossible_sizes(sizes: pl.Series, where: object) -> None:
+    """Raises UserError where one of these µm per pixel can't be."""
+    wrong = sizes.filter(impossible_sizes(sizes))
+    if wrong.len():
+        raise UserError(
+            f"a pixel size of {wrong[0]:g} µm can't be ({wrong.len():,} of {sizes.len():,} rows)",
+            where,
+            "give µm per pixel, more than 0, in pixel_size_um, and leave cells without a value empty",
+        )
 
 
 def holds_made_cells(cells: pl.DataFrame) -> bool:
