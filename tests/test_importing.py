@@ -585,6 +585,23 @@ def test_overwrite_deletes_a_cohort_and_nothing_else(tmp_path: Path) -> None:
         import_export(export, cohort / "cells.csv", **USUAL, overwrite=True)
 
 
+@pytest.mark.parametrize("kept", ["images", ".originals"])
+def test_overwrite_deletes_no_images_that_it_did_not_copy(tmp_path: Path, kept: str) -> None:
+    originals = export_of(tmp_path / "cohort" / kept, "S1/1_BF.tif")
+    import_export(originals, tmp_path / "cohort", **USUAL)  # in place
+    export = export_of(tmp_path / "export", "S1/1_BF.tif")
+    with pytest.raises(UserError, match=f"would delete it: {re.escape(kept)}"):
+        import_export(export, tmp_path / "cohort", **USUAL, overwrite=True)
+    assert (originals / "S1/1_BF.tif").exists()
+
+
+def test_overwrite_replaces_copies(drawn: Export, tmp_path: Path) -> None:
+    for seed in range(2):
+        options = drawn.import_options() | {"constants": {"batch": str(seed)}}
+        import_export(drawn.folder, tmp_path / "cohort", **options, copy=True, overwrite=True)
+    assert set(Cohort.read(tmp_path / "cohort").cells["batch"]) == {1}
+
+
 def test_a_failed_import_leaves_the_old_cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
     import_export(export, tmp_path / "cohort", **USUAL, constants={"site": "old"})
