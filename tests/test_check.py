@@ -236,6 +236,7 @@ PLANTED = [
     ("unknown_label", "error", lambda b: b.column(label=pl.Series(["blast", *b.cells["label"][1:]]))),
     ("unknown_label", "error", lambda b: setattr(b, "about", b.about.model_copy(update={"classes": None}))),
     ("no_labels", "note", lambda b: b.column(label=pl.lit(None, pl.String))),
+    ("other_origin", "warning", lambda b: by_class(b, "origin", "Patient", "cell_line")),
     ("no_donors", "warning", lambda b: setattr(b, "cells", b.cells.drop("donor_id"))),
     ("cell_without_donor", "warning", lambda b: b.column(donor_id=pl.Series([None, *b.cells["donor_id"][1:]]))),
     (

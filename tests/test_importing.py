@@ -196,6 +196,14 @@ def test_a_pixel_size_that_can_not_be_is_refused_where_it_is_used(tmp_path: Path
         Cohort.read(tmp_path / "cohort")
 
 
+@pytest.mark.parametrize("written", ["Patient", "patients", "cell line", "Cell-Lines", "healthy donors"])
+def test_an_origin_that_is_written_otherwise_is_refused(tmp_path: Path, written: str) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif")
+    with pytest.raises(UserError, match=f"{written!r} in column 'origin' is written"):
+        import_export(export, tmp_path / "cohort", **USUAL, constants={"origin": written})
+    import_export(export, tmp_path / "cohort", **USUAL, constants={"origin": "xenograft"})
+
+
 KEYS = [
     pytest.param("stem={folder}/{cell_id}", "stem,label\nrun 1/7,CTC\nrun 1/8,leukocyte\n", id="folder and id"),
     pytest.param(

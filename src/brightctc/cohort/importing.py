@@ -14,6 +14,7 @@ from brightctc.cohort.folder import NUMBER_COLUMNS, TEXT_COLUMNS, CohortFile, wr
 from brightctc.cohort.imported import ImportResult, counted
 from brightctc.cohort.joining import Joined, join_table
 from brightctc.cohort.labels import LabelMap, keep_as_value
+from brightctc.cohort.origins import refuse_misspelled_origins
 from brightctc.cohort.tables import read_table, typed_facts
 from brightctc.cohort.target import Target
 from brightctc.errors import UserError, plural
@@ -111,7 +112,10 @@ def _with_facts(found: Export, wanted: _Wanted) -> tuple[pl.DataFrame, Joined | 
         cells = joined.cells
     elif wanted.key is not None:
         raise UserError("a key joins a table, and there is none", f"--key {wanted.key!r}", "say --table FILE, too")
-    return typed_facts(qualify(cells, wanted.pattern), wanted.table or "--constant or --pattern"), joined
+    where = wanted.table or "--constant or --pattern"
+    cells = typed_facts(qualify(cells, wanted.pattern), where)
+    refuse_misspelled_origins(cells, where)
+    return cells, joined
 
 
 def _with_constants(cells: pl.DataFrame, constants: Mapping[str, str]) -> pl.DataFrame:
