@@ -109,6 +109,8 @@ def test_a_clean_cohort_has_no_problem(bench):
     assert (report.ok, report.cells, report.images) == (True, 100, 200)
     bench.parts = donor_parts(bench)
     assert bench.check().problems == ()
+    bench.by = "site"  # donors are whole, too
+    assert bench.check().problems == ()
 
 
 def text_file(bench):
@@ -159,6 +161,13 @@ def by_cell(bench):
     bench.parts = ["train" if row % 2 else "test" for row in range(CELLS)]
     bench.parts = [part if row % 3 else "validation" for row, part in enumerate(bench.parts)]
     bench.by = "cell_id"
+
+
+def by_site_without_donors(bench):
+    bench.column(site=pl.Series([f"H{row % DONORS}" for row in range(CELLS)]), donor_id=pl.lit("D1"))
+    bench.column(sample_id=pl.lit("S1"))
+    bench.parts = [("train", "test", "validation")[row % DONORS % 3] for row in range(CELLS)]
+    bench.by = "site"
 
 
 def unfit_split(bench):
@@ -264,6 +273,7 @@ PLANTED = [
     ("donor_in_two_parts", "error", moved_cell),
     ("sample_in_two_parts", "error", sample_across),
     ("not_split_by_donor", "warning", by_cell),
+    ("not_split_by_donor", "warning", by_site_without_donors),
     ("shortcut_sample_id", "warning", lambda b: b.column(sample_id=pl.format("{}_{}", "label", pl.int_range(100) % 4))),
     ("shortcut_site", "warning", lambda b: by_class(b, "site", "A", "B")),
     ("shortcut_instrument", "warning", lambda b: by_class(b, "instrument", "I1", None)),
