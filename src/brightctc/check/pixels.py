@@ -63,6 +63,7 @@ def pixel_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
         yield from _constant(cohort, of_channel, channel)
         yield from _saturated(cohort, of_channel, channel)
         yield from _offset(cohort, of_channel, channel)
+    yield from _without_background(cohort, read.filter(pl.col("channel") == CHANNELS[0]))
     yield from _channels_disagree(cohort, read)
     if crops.same_picture.any():
         rows = crops.same_picture.nonzero()[0].tolist()
@@ -136,6 +137,20 @@ def _offset(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Proble
         + (": an offset of 32,768 was added" if narrow else ": an offset of 32,768, or very bright images"),
         "if it is an offset, import again with --copy --subtract 32768",
     )
+
+
+def _without_background(cohort: Cohort, bright: pl.DataFrame) -> Iterator[Problem]:
+    """Bright-field crops that preprocessing can't divide by their background, as the built-in recipes do."""
+    dark = bright.filter((pl.col("level") <= 0) & (pl.col("low") < pl.col("high")))
+    if dark.height:
+        yield found(
+            "no_background",
+            "error",
+            ids(cohort, dark["row"]),
+            f"{plural(dark.height, 'bright-field crop')} whose border's median is 0 or less, so that it can't be "
+            "divided by the background: such a crop is neither trained on nor scored",
+            "export raw grey values, or train with preprocess.intensity=per_crop",
+        )
 
 
 def _channels_disagree(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
