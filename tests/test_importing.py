@@ -19,7 +19,7 @@ import xlsxwriter
 import yaml
 from typer.testing import CliRunner
 
-from brightctc.cohort import Cohort, import_export, read_image
+from brightctc.cohort import Cohort, import_export, pack, read_image, select
 from brightctc.errors import UserError
 from drawn import NEGATIVE, PATTERN, POSITIVE, Export, draw_export
 
@@ -393,6 +393,35 @@ def test_a_folder_can_be_the_label(tmp_path: Path) -> None:
         classes=("CTC", "WBC"),
     )  # fmt: skip
     assert Cohort.read(tmp_path / "cohort").cells["label"].to_list() == ["CTC", "WBC"]
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        pytest.param(["001", "2"], ["001", "2"], id="leading zeros"),
+        pytest.param(["1E2", "2"], ["1E2", "2"], id="a plate's well"),
+        pytest.param(["1.50", "1.5"], ["1.50", "1.5"], id="a version"),
+        pytest.param(["12345678901234567890", "2"], ["12345678901234567890", "2"], id="more digits than a number has"),
+        pytest.param(["nan", "2"], ["nan", "2"], id="not a number"),
+        pytest.param(["", "-12"], [None, -12], id="whole numbers"),
+        pytest.param(["0.125", "12"], [0.125, 12.0], id="decimals"),
+        pytest.param(["true", "false"], [True, False], id="true and false"),
+    ],
+)
+def test_further_columns_are_kept_as_they_are(tmp_path: Path, values: list[str], read: list[Any]) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
+    rows = "".join(f"S1,{index},{value},a\n" for index, value in enumerate(values, 1))
+    table = table_of(tmp_path / "t.csv", f"sample_id,cell_id,own,note\n{rows}")
+    import_export(export, tmp_path / "cohort", **USUAL, table=table)
+    assert Cohort.read(tmp_path / "cohort").cells["own"].to_list() == read
+    packed = pack(tmp_path / "cohort", tmp_path / "packed").packed
+    assert Cohort.read(packed).cells["own"].to_list() == read
+
+
+def test_numbers_that_stay_text_are_compared_as_numbers() -> None:
+    table = pl.DataFrame({"gain": ["1.50", "12.0", None], "plate": ["001", "002", "003"]})
+    assert select(table, "gain > 9", "--test").to_list() == [False, True, False]
+    assert select(table, "plate = '001'", "--test").to_list() == [True, False, False]
 
 
 WHERE = [

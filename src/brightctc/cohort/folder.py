@@ -23,6 +23,7 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 READ_BLIND, READ_IN_VIEW = "reader, blind", "reader, score in view"  # label sources of `brightctc review export`
 MADE_SOURCE = "made"  # the label source of cells that `brightctc simulate` wrote
+_FIRST = 1000  # rows
 NUMBER_COLUMNS = ("x", "y", "pixel_size_um", "blood_volume_ml", "fraction_imaged")
 
 
@@ -197,16 +198,14 @@ def read_table(root: Path) -> pl.DataFrame:
 
 
 def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")) -> pl.DataFrame:
-    """Read `cells.csv`-like tables: known text columns as text, known numbers as floats, the rest inferred."""
+    """Read `cells.csv`-like tables: known text columns as text, known numbers as floats.
+
+    Of the rest, numbers and true or false where every value would be written again as it stands there, else text:
+    the plate 001 is not the number 1.
+    """
     try:
         table = pl.read_csv(
-            path,
-            schema_overrides={
-                **dict.fromkeys(TEXT_COLUMNS, pl.String),
-                **dict.fromkeys(NUMBER_COLUMNS, pl.Float64),
-            },
-            infer_schema_length=None,
-            glob=False,
+            path, infer_schema=False, schema_overrides=dict.fromkeys(NUMBER_COLUMNS, pl.Float64), glob=False
         )
     except FileNotFoundError:
         raise UserError("this file is missing", path, "import the cohort again") from None
@@ -215,7 +214,27 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise UserError(f"column {missing[0]!r} is missing", path, "restore the file, or import again")
-    return table
+    further = [name for name in table.columns if name not in (*TEXT_COLUMNS, *NUMBER_COLUMNS)]
+    return table.with_columns(_inferred(table[name]) for name in further)
+
+
+def _inferred(text: pl.Series) -> pl.Series:
+    """A text column as numbers or Booleans, where their text is the column's (12 among decimals may be 12.0)."""
+    if text.null_count() == text.len():
+        return text
+    if text.is_in(("true", "false")).all():
+        return text == "true"
+    for kind in (pl.Int64, pl.Float64):
+        if _same_text(text.head(_FIRST), kind) and _same_text(text, kind):  # most columns are told by their first rows
+            return text.cast(kind)
+    return text
+
+
+def _same_text(text: pl.Series, kind: type[pl.DataType]) -> bool:
+    numbers = text.cast(kind, strict=False)
+    again = numbers.cast(pl.String)
+    same = (again == text) | (again == text + ".0")
+    return bool(((same & numbers.is_finite()).fill_null(False) | text.is_null()).all())
 
 
 def impossible_sizes(sizes: pl.Series) -> pl.Series:
