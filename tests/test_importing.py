@@ -19,7 +19,8 @@ import xlsxwriter
 import yaml
 from typer.testing import CliRunner
 
-from brightctc.cohort import Cohort, import_export, pack, read_image, select
+from brightctc.cohort import Cohort, import_export, pack, read_image, select, split
+from brightctc.cohort.sealed import open_sealed, openings
 from brightctc.errors import UserError
 from drawn import NEGATIVE, PATTERN, POSITIVE, Export, draw_export
 
@@ -630,6 +631,14 @@ def test_overwrite_deletes_no_images_that_it_did_not_copy(tmp_path: Path, kept: 
     with pytest.raises(UserError, match=f"would delete it: {re.escape(kept)}"):
         import_export(export, tmp_path / "cohort", **USUAL, overwrite=True)
     assert (originals / "S1/1_BF.tif").exists()
+
+
+def test_overwrite_does_not_forget_that_the_sealed_part_was_opened(drawn: Export, tmp_path: Path) -> None:
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options())
+    split(tmp_path / "cohort", test_share=0.5, seal=0.5, validation=0)
+    opened = open_sealed(Cohort.read(tmp_path / "cohort"), "evaluate", "analysis")
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options(), overwrite=True)
+    assert openings(Cohort.read(tmp_path / "cohort")) == opened
 
 
 def test_overwrite_replaces_copies(drawn: Export, tmp_path: Path) -> None:

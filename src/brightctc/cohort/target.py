@@ -9,6 +9,7 @@ from typing import Self
 
 from brightctc import files
 from brightctc.cohort.folder import read_about
+from brightctc.cohort.sealed import merge_openings
 from brightctc.errors import UserError
 
 _COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", ".lock")
@@ -52,6 +53,7 @@ class Target:
         """Yield the folder to write into; what is not finished is never seen as a cohort."""
         if not self.in_place:
             with files.new_folder(self.folder, overwrite=self.overwrite) as folder:
+                merge_openings([self.folder], folder)
                 yield folder
             return
         with files.lock(self.folder):
