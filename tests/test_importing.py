@@ -729,6 +729,19 @@ def test_a_few_pixels_below_the_offset_become_0_and_many_are_refused(tmp_path: P
     assert not (tmp_path / "other").exists()
 
 
+def test_the_offset_of_floating_point_images_is_looked_at_alike(tmp_path: Path) -> None:
+    export = offset_export(tmp_path / "export", 1000)
+    image = tifffile.imread(export / "S1" / "1_BF.tif").astype(np.float32)
+    image[3, 3] = 7.5
+    tifffile.imwrite(export / "S1" / "1_BF.tif", image)
+    result = import_export(export, tmp_path / "cohort", **USUAL, copy=True, subtract=900)
+    pixels = read_image(tmp_path / "cohort/images/S1/1_BF.tif")
+    assert (pixels.dtype, pixels[3, 3], pixels[0, 0]) == (np.float32, 0, image[0, 0] - 900)
+    assert any("became 0" in warning for warning in result.warnings)
+    with pytest.raises(UserError, match=r"below 2000 \(smallest: 7\.5\)"):
+        import_export(export, tmp_path / "other", **USUAL, copy=True, subtract=2000)
+
+
 def test_a_file_that_can_not_be_copied_stays_a_row(tmp_path: Path) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif")
     (export / "S1/2_BF.tif").symlink_to("gone.tif")
