@@ -150,6 +150,18 @@ def test_every_user_error_has_a_fix(path: Path) -> None:
     assert not without
 
 
+@each(SOURCES)
+def test_no_path_is_taken_for_a_pattern(path: Path) -> None:
+    """polars reads `a[1]/cells.csv` from the folder `a1` unless told otherwise."""
+    as_pattern = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pl.read_csv", "pl.read_parquet"):
+            from_memory = ast.unparse(node.args[0]).startswith("io.BytesIO")
+            if not from_memory and not any(word.arg == "glob" for word in node.keywords):
+                as_pattern.append(node.lineno)
+    assert not as_pattern
+
+
 @each(CODE)
 def test_files_are_short_and_named_for_what_they_hold(path: Path) -> None:
     assert not re.search(r"utils?|helpers?|common|managers?", path.stem)

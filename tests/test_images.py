@@ -31,6 +31,22 @@ BYTES = (RAMP // 256).astype(np.uint8)
 FLOATS = RAMP.astype(np.float32) / 7
 
 
+def packed_tiff(path: Path, pixels: np.ndarray, bits: int) -> Path:
+    """An uncompressed TIFF whose pixels take so many bits; each row begins with a byte of its own."""
+    height, width = pixels.shape
+    rows = b"".join(
+        int("".join(f"{value:0{bits}b}" for value in row).ljust(-(-width * bits // 8) * 8, "0"), 2).to_bytes(
+            -(-width * bits // 8), "big"
+        )
+        for row in pixels.tolist()
+    )
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8 + 2 + 9 * 12 + 4, 277: 1, 278: height}
+    tags |= {279: len(rows)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    path.write_bytes(struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + struct.pack("<I", 0) + rows)
+    return path
+
+
 def png_file(path: Path, width: int, height: int, bits: int, colour: int, rows: bytes, extra: bytes = b"") -> None:
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
@@ -298,6 +314,19 @@ def test_decoders_stay_silent(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True)
     assert done.stdout == f"{['ndarray', 'ndarray', *['ImageFault'] * (1 + len(spoilt))]}\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("width", [24, 25])
+def test_packed_12_bit_pixels_are_read_and_truncated_ones_are_not(tmp_path: Path, width: int) -> None:
+    pixels = np.arange(20 * width, dtype=np.uint16).reshape(20, width) * 8
+    path = packed_tiff(tmp_path / "cell.tif", pixels, 12)
+    assert np.array_equal(read_image(path), pixels)
+    data = path.read_bytes()
+    at = data.index(struct.pack("<HHI", 279, 4, 1)) + 8
+    short = len(data) - 8 - 2 - 9 * 12 - 4 - 30
+    path.write_bytes(data[:at] + struct.pack("<I", short) + data[at + 4 :])
+    with pytest.raises(ImageFault, match="truncated"):
+        read_image(path)
 
 
 def test_no_permission_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

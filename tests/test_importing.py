@@ -19,7 +19,8 @@ import xlsxwriter
 import yaml
 from typer.testing import CliRunner
 
-from brightctc.cohort import Cohort, import_export, read_image
+from brightctc.cohort import Cohort, import_export, pack, read_image, select, split
+from brightctc.cohort.sealed import open_sealed, openings
 from brightctc.errors import UserError
 from drawn import NEGATIVE, PATTERN, POSITIVE, Export, draw_export
 
@@ -180,6 +181,28 @@ def test_numbers_facts_and_further_columns(tmp_path: Path) -> None:
     assert cohort.cells["x"].to_list() == [10.0, None, 100.0]
     assert cohort.cells["donor_id"].to_list() == ["D1", None, "D1"]
     assert "007" in (tmp_path / "cohort" / "cells.csv").read_text()
+
+
+def test_a_pixel_size_that_can_not_be_is_refused_where_it_is_used(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
+    import_export(export, tmp_path / "cohort", **USUAL, constants={"pixel_size_um": "0.65"})
+    cells = tmp_path / "cohort" / "cells.csv"
+    cells.write_text(cells.read_text().replace(",0.65", ",0.0", 1))
+    cohort = Cohort.read(tmp_path / "cohort")
+    with pytest.raises(UserError, match=r"a pixel size of 0 µm can't be \(1 of 2 rows\)"):
+        cohort.pixel_sizes(cohort.cells)
+    about = tmp_path / "cohort" / "cohort.yaml"
+    about.write_text(about.read_text().replace("pixel_size_um: 0.65", "pixel_size_um: 0"))
+    with pytest.raises(UserError, match="pixel_size_um: Input should be greater than 0"):
+        Cohort.read(tmp_path / "cohort")
+
+
+@pytest.mark.parametrize("written", ["Patient", "patients", "cell line", "Cell-Lines", "healthy donors"])
+def test_an_origin_that_is_written_otherwise_is_refused(tmp_path: Path, written: str) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif")
+    with pytest.raises(UserError, match=f"{written!r} in column 'origin' is written"):
+        import_export(export, tmp_path / "cohort", **USUAL, constants={"origin": written})
+    import_export(export, tmp_path / "cohort", **USUAL, constants={"origin": "xenograft"})
 
 
 KEYS = [
@@ -373,6 +396,35 @@ def test_a_folder_can_be_the_label(tmp_path: Path) -> None:
     assert Cohort.read(tmp_path / "cohort").cells["label"].to_list() == ["CTC", "WBC"]
 
 
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        pytest.param(["001", "2"], ["001", "2"], id="leading zeros"),
+        pytest.param(["1E2", "2"], ["1E2", "2"], id="a plate's well"),
+        pytest.param(["1.50", "1.5"], ["1.50", "1.5"], id="a version"),
+        pytest.param(["12345678901234567890", "2"], ["12345678901234567890", "2"], id="more digits than a number has"),
+        pytest.param(["nan", "2"], ["nan", "2"], id="not a number"),
+        pytest.param(["", "-12"], [None, -12], id="whole numbers"),
+        pytest.param(["0.125", "12"], [0.125, 12.0], id="decimals"),
+        pytest.param(["true", "false"], [True, False], id="true and false"),
+    ],
+)
+def test_further_columns_are_kept_as_they_are(tmp_path: Path, values: list[str], read: list[Any]) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
+    rows = "".join(f"S1,{index},{value},a\n" for index, value in enumerate(values, 1))
+    table = table_of(tmp_path / "t.csv", f"sample_id,cell_id,own,note\n{rows}")
+    import_export(export, tmp_path / "cohort", **USUAL, table=table)
+    assert Cohort.read(tmp_path / "cohort").cells["own"].to_list() == read
+    packed = pack(tmp_path / "cohort", tmp_path / "packed").packed
+    assert Cohort.read(packed).cells["own"].to_list() == read
+
+
+def test_numbers_that_stay_text_are_compared_as_numbers() -> None:
+    table = pl.DataFrame({"gain": ["1.50", "12.0", None], "plate": ["001", "002", "003"]})
+    assert select(table, "gain > 9", "--test").to_list() == [False, True, False]
+    assert select(table, "plate = '001'", "--test").to_list() == [True, False, False]
+
+
 WHERE = [
     pytest.param("site = 'Milan'", ["1", "2"], id="text"),
     pytest.param("age > 9.5", ["2", "3"], id="further columns of numbers compare as numbers"),
@@ -436,6 +488,8 @@ def test_constants_become_columns_and_qualify_ids(tmp_path: Path) -> None:
         pytest.param({"donor_id": " "}, id="no value"),
         pytest.param({"a b": "1"}, id="no column name"),
         pytest.param({"pixel_size_um": "wide"}, id="no number"),
+        pytest.param({"pixel_size_um": "0"}, id="no width"),
+        pytest.param({"pixel_size_um": "-0,65"}, id="less than nothing"),
     ],
 )
 def test_constants_that_can_not_be(tmp_path: Path, constants: dict[str, str]) -> None:
@@ -538,6 +592,14 @@ def test_images_below_the_cohort_folder_get_relative_paths(tmp_path: Path) -> No
         import_export(export, tmp_path / "cohort", **USUAL, copy=True, overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["donor [1]", "donor *", "donor ?"])
+def test_a_folder_whose_name_looks_like_a_pattern_is_read_itself(tmp_path: Path, name: str) -> None:
+    for folder, site in (("donor 1", "Milan"), (name, "Aviano")):
+        export = export_of(tmp_path / "export", "S1/1_BF.tif")
+        import_export(export, tmp_path / folder, **USUAL, constants={"site": site})
+    assert Cohort.read(tmp_path / name).cells["site"].to_list() == ["Aviano"]
+
+
 def test_a_cohort_inside_its_export_is_not_read_as_images(drawn: Export, tmp_path: Path) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif")
     for overwrite in (False, True):
@@ -559,6 +621,31 @@ def test_overwrite_deletes_a_cohort_and_nothing_else(tmp_path: Path) -> None:
         import_export(export, cohort, **USUAL, overwrite=True)
     with pytest.raises(UserError, match="this is a file"):
         import_export(export, cohort / "cells.csv", **USUAL, overwrite=True)
+
+
+@pytest.mark.parametrize("kept", ["images", ".originals"])
+def test_overwrite_deletes_no_images_that_it_did_not_copy(tmp_path: Path, kept: str) -> None:
+    originals = export_of(tmp_path / "cohort" / kept, "S1/1_BF.tif")
+    import_export(originals, tmp_path / "cohort", **USUAL)  # in place
+    export = export_of(tmp_path / "export", "S1/1_BF.tif")
+    with pytest.raises(UserError, match=f"would delete it: {re.escape(kept)}"):
+        import_export(export, tmp_path / "cohort", **USUAL, overwrite=True)
+    assert (originals / "S1/1_BF.tif").exists()
+
+
+def test_overwrite_does_not_forget_that_the_sealed_part_was_opened(drawn: Export, tmp_path: Path) -> None:
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options())
+    split(tmp_path / "cohort", test_share=0.5, seal=0.5, validation=0)
+    opened = open_sealed(Cohort.read(tmp_path / "cohort"), "evaluate", "analysis")
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options(), overwrite=True)
+    assert openings(Cohort.read(tmp_path / "cohort")) == opened
+
+
+def test_overwrite_replaces_copies(drawn: Export, tmp_path: Path) -> None:
+    for seed in range(2):
+        options = drawn.import_options() | {"constants": {"batch": str(seed)}}
+        import_export(drawn.folder, tmp_path / "cohort", **options, copy=True, overwrite=True)
+    assert set(Cohort.read(tmp_path / "cohort").cells["batch"]) == {1}
 
 
 def test_a_failed_import_leaves_the_old_cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -640,6 +727,19 @@ def test_a_few_pixels_below_the_offset_become_0_and_many_are_refused(tmp_path: P
     with pytest.raises(UserError, match=r"below 2000 \(smallest: 7\)"):
         import_export(export, tmp_path / "other", **USUAL, copy=True, subtract=2000)
     assert not (tmp_path / "other").exists()
+
+
+def test_the_offset_of_floating_point_images_is_looked_at_alike(tmp_path: Path) -> None:
+    export = offset_export(tmp_path / "export", 1000)
+    image = tifffile.imread(export / "S1" / "1_BF.tif").astype(np.float32)
+    image[3, 3] = 7.5
+    tifffile.imwrite(export / "S1" / "1_BF.tif", image)
+    result = import_export(export, tmp_path / "cohort", **USUAL, copy=True, subtract=900)
+    pixels = read_image(tmp_path / "cohort/images/S1/1_BF.tif")
+    assert (pixels.dtype, pixels[3, 3], pixels[0, 0]) == (np.float32, 0, image[0, 0] - 900)
+    assert any("became 0" in warning for warning in result.warnings)
+    with pytest.raises(UserError, match=r"below 2000 \(smallest: 7\.5\)"):
+        import_export(export, tmp_path / "other", **USUAL, copy=True, subtract=2000)
 
 
 def test_a_file_that_can_not_be_copied_stays_a_row(tmp_path: Path) -> None:

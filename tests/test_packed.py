@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -405,6 +407,24 @@ def test_two_shards_can_not_give_two_images_one_name(tmp_path: Path) -> None:
     assert "id_prefix" in str(read_or_fault(both / "images/c00.tif"))
     assert same(read_or_fault(both / "images/c40.tif"), read_or_fault(tmp_path / "a/images/c40.tif"))
     assert [group.images["bright_field"] for group in map(Pack.open(both).group, range(2))]
+
+
+@pytest.mark.parametrize("channel", ["bright_field", "dapi"])
+def test_a_shard_can_not_give_two_images_one_name(tmp_path: Path, channel: str) -> None:
+    plain = plain_cohort(tmp_path / "plain")
+    held = Cohort.read(plain)
+    write_cohort(plain, held.cells.drop("part").with_columns(dapi=pl.lit("images/c47.tif")), held.about)
+    packed = pack(plain, tmp_path / "packed").packed
+    shard = packed / "cells-00000.parquet"
+    whole = pq.read_table(shard)
+    names = ["images/c00.tif", "images/c00.tif", *whole.column(channel).to_pylist()[2:]]
+    index = whole.schema.get_field_index(channel)
+    pq.write_table(whole.set_column(index, channel, pa.array(names, whole.schema.field(channel).type)), shard)
+    with pytest.raises(UserError, match=r"names an image 'images/c00\.tif' more than once") as told:
+        Cohort.read(packed)
+    assert told.value.where == str(shard)
+    assert "two images of the shard" in str(read_or_fault(packed / "images/c00.tif"))
+    assert same(read_or_fault(packed / "images/c40.tif"), read_or_fault(plain / "images/c40.tif"))
 
 
 def test_shards_of_different_columns_make_one_table(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def test_every_setting_changes_the_hash():
         pytest.param(["train.steps=null"], "train.steps", None, id="nothing"),
         pytest.param(["dapi.way=mix"], "dapi.way", "mix", id="another way"),
         pytest.param(["dapi.way=none"], "dapi.way", "none", id="no way"),
+        pytest.param(["dapi.weight=2", "dapi.way=distil"], "dapi.weight", 2, id="a setting before its way"),
+        pytest.param(["dapi.way=distil", "dapi.weight=2"], "dapi.weight", 2, id="a setting after its way"),
         pytest.param(["train.epochs=5", "train.epochs=6"], "train.epochs", 6, id="the last one counts"),
         pytest.param(["backbone.weights=a=b.safetensors"], "backbone.weights", "a=b.safetensors", id="an = in it"),
     ],
@@ -54,6 +56,13 @@ def test_every_setting_changes_the_hash():
 def test_settings(settings, key, value):
     section, name = key.split(".")
     assert getattr(getattr(read_recipe("default", settings), section), name) == value
+
+
+def test_naming_the_way_that_a_recipe_has_keeps_its_settings(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(read_recipe("default", ["dapi.way=distil", "dapi.weight=2"]).to_yaml())
+    assert read_recipe(file, ["dapi.way=distil"]).dapi.model_dump()["weight"] == 2
+    assert read_recipe(file, ["dapi.way=mix"]).dapi == read_recipe("default", ["dapi.way=mix"]).dapi
 
 
 @pytest.mark.parametrize(

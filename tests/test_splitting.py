@@ -161,6 +161,12 @@ def test_patients_are_the_test_part(cohort):
     assert result.settings["test"] == "origin = 'patient'"
 
 
+def test_other_origins_are_told_since_they_may_be_patients(cohort):
+    origin = np.where(np.arange(400) % 20 < 4, "patient blood", "cell_line")
+    result = split(cohort(table(origin=origin)))
+    assert any("'patient blood' (80)" in warning and "not held out" in warning for warning in result.warnings)
+
+
 def test_patients_are_not_the_test_part_where_no_class_would_remain(cohort):
     cells = table().with_columns(origin=pl.when(pl.col("label") == "CTC").then(pl.lit("patient")))
     result = split(cohort(cells))

@@ -204,6 +204,13 @@ def truncated(cohort: Path) -> None:
     edited(cohort, pl.col("bright_field").replace(str(first), "broken.tif"))
 
 
+def without_background(cohort: Path) -> None:
+    first = Path(Cohort.read(cohort).part("train")["bright_field"][0])
+    pixels = tifffile.imread(first).astype(np.float32)
+    tifffile.imwrite(cohort / "centred.tif", pixels - pixels[0].max())
+    edited(cohort, pl.col("bright_field").replace(str(first), "centred.tif"))
+
+
 def constant(cohort: Path) -> None:
     tifffile.imwrite(cohort / "flat.tif", np.full((24, 24), 7, np.uint16))
     edited(cohort, pl.lit("flat.tif").alias("bright_field"))
@@ -216,6 +223,7 @@ def constant(cohort: Path) -> None:
         pytest.param(lambda c: relabelled(c, "CTC"), [], "no 'leukocyte' cells", id="one class"),
         pytest.param(lambda c: relabelled(c, "other"), [], "no labelled cells", id="no labels"),
         pytest.param(truncated, [], "can't be read", id="a truncated image"),
+        pytest.param(without_background, [], "1 bright-field crop can't be divided", id="a background of 0 or less"),
         pytest.param(
             lambda c: dapi_for(c, lambda row: row["label"] == "CTC"), ["dapi.way=mix"], "the stain itself", id="stain"
         ),

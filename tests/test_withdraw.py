@@ -18,7 +18,7 @@ from brightctc.cohort import Classes, Cohort, CohortFile, split, write_cohort
 from brightctc.errors import UserError
 from brightctc.measure import measure
 from brightctc.withdraw import mentions, removing, withdraw
-from brightctc.withdraw.tables import write_rows
+from brightctc.withdraw.tables import read_rows, write_rows
 
 CLASSES = Classes(negative="leukocyte", positive="CTC")
 
@@ -235,6 +235,17 @@ def test_masks_are_deleted_only_where_measure_wrote_them(tmp_path: Path) -> None
     write_rows(tmp_path / "features.csv", table)
     withdraw("D03", [tmp_path], remove=True)
     assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_table_whose_path_looks_like_a_pattern_is_emptied_itself(tmp_path: Path, ending: str) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    scores = make_scores(tmp_path / "scores" / f"a[1]{ending}", cohort)
+    other = pl.DataFrame({"plate": [1]})
+    beside = tmp_path / "scores" / f"a1{ending}"
+    other.write_parquet(beside) if ending == ".parquet" else other.write_csv(beside)
+    withdraw("D01", [scores], remove=True)
+    assert set(read_rows(scores)["donor_id"]) == {"D02", "D03", "D04", "D05", "D06"}
 
 
 def test_a_search_lists_everything_and_changes_nothing(tmp_path):

@@ -137,6 +137,7 @@ class Preparation(BaseModel):
         background = border_median(pixels)
         if channel == "dapi":
             return (pixels - np.float32(background)) / np.float32(self.scales[channel].white)
+        # what background_fault names is neither trained on nor scored; a picture of it is blank
         return pixels / np.float32(background) if background > 0 else np.ones_like(pixels)
 
     def placed(self, image: np.ndarray, pixel_size_um: float | None = None) -> np.ndarray:
@@ -152,6 +153,19 @@ class Preparation(BaseModel):
         else:
             factor = 1.0
         return centred(resampled(image, factor), size)
+
+
+def background_fault(settings: Preprocess, crops: Mapping[Channel, np.ndarray]) -> str | None:
+    """Why a cell's bright field can't be divided by its background, `kind: words`; None where it can, or need not."""
+    if settings.intensity != "background" or "bright_field" not in crops:
+        return None
+    level = border_median(crops["bright_field"])
+    if level > 0:
+        return None
+    return (
+        f"no_background: the border's median is {level:g}, and no crop can be divided by that: export raw grey values, "
+        "or train with preprocess.intensity=per_crop"
+    )
 
 
 def border_width(shape: tuple[int, ...]) -> int:

@@ -268,7 +268,7 @@ def built_in() -> list[str]:
 
 
 def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recipe:
-    """Read a built-in recipe by name or a YAML file, then apply `section.name=value` settings in order.
+    """Read a built-in recipe by name or a YAML file, then apply `section.name=value` settings in order, the way first.
 
     Raises UserError for an unknown recipe, an unknown key (with the nearest known one) or a value out of range.
     """
@@ -285,8 +285,12 @@ def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recip
         )
     if not isinstance(values, dict):
         raise UserError("a recipe is a mapping of sections", name_or_file, "write e.g. 'train:' with settings below it")
-    for setting in settings:
-        if setting.partition("=")[0].strip() == "dapi.way":
-            values.pop("dapi", None)  # the former way's settings don't carry over
-        values = changed(values, [setting], Recipe)
+    # the way first: the former way's settings don't carry over, those that are given with it do
+    ways = [setting for setting in settings if setting.partition("=")[0].strip() == "dapi.way"]
+    if ways:
+        former = values.get("dapi")
+        way = changed({}, ways, Recipe)
+        if not isinstance(former, dict) or former.get("way") != way["dapi"]["way"]:
+            values["dapi"] = way["dapi"]
+    values = changed(values, [setting for setting in settings if setting not in ways], Recipe)
     return validated(Recipe, values, f"{name_or_file} with --set" if settings else name_or_file)

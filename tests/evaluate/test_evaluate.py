@@ -169,6 +169,7 @@ def test_unlabelled_objects_count_as_looks_and_nothing_else(bundle: Path, images
         pytest.param({}, "donor_id", None, "whole donors", id="by donor"),
         pytest.param({}, "sample_id", "not for new patients", "whole samples", id="split by sample"),
         pytest.param({}, "cell_id", "cells and seeds only; not for new patients", "cells, each", id="split by cell"),
+        pytest.param({}, "site", None, "whole donors", id="split by site"),
         pytest.param({"by": "cell_id"}, "donor_id", "cells and seeds only", "cells, each", id="resampled by cell"),
         pytest.param(
             {"by": "sample_id"}, "cell_id", "cells and seeds only", "whole samples", id="split cells, samples"

@@ -165,6 +165,18 @@ def test_unreadable_images_are_rows_with_their_error(export: Export, bundle: Pat
     assert any("5 of 48 cells (10.4%) have no score" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize(("intensity", "error"), [("background", "no_background: the border's"), ("per_crop", None)])
+def test_a_crop_without_a_background_is_a_row_with_its_error(tmp_path: Path, intensity: str, error: str | None) -> None:
+    preparation = tiny_parts().preparation
+    settings = preparation.settings.model_copy(update={"intensity": intensity})
+    changed = preparation.model_copy(update={"settings": settings})
+    bundle = tiny_bundle(tmp_path / "bundle", preparation=changed).folder
+    pixels = np.random.default_rng(0).normal(0, 1, (24, 24)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "cell.tif", pixels - np.float32(2))
+    found = predict(bundle, tmp_path / "cell.tif", tmp_path / "scores.csv").table["error"][0]
+    assert found is None if error is None else found.startswith(error)
+
+
 def test_an_unreadable_single_file_is_a_row(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_text("text")
     table = predict(bundle, tmp_path / "x.png", tmp_path / "scores.csv").table

@@ -31,6 +31,13 @@ def test_parquet_holds_the_same(export: Export, bundle: Path, tmp_path: Path) ->
     assert (tmp_path / "b.meta.json").is_file()
 
 
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_scores_whose_path_looks_like_a_pattern_are_read_themselves(tmp_path: Path, ending: str) -> None:
+    for name, score in (("a1", 0.25), ("a[1]", 0.75)):
+        write_table(pl.DataFrame({"cell_id": ["c1"], "score": [score]}), tmp_path / f"{name}{ending}")
+    assert read_scores(tmp_path / f"a[1]{ending}")["score"].to_list() == [0.75]
+
+
 def test_the_meta_file_tells_how_the_scores_came_about(export: Export, bundle: Path, tmp_path: Path) -> None:
     cohort = as_cohort(export, tmp_path / "cohort")
     result = predict(bundle, cohort, tmp_path / "sample 7.csv", threshold="recall=0.9")

@@ -15,6 +15,7 @@ from brightctc.cohort.folder import Cohort
 from brightctc.cohort.images import ImageFault, read_or_fault
 from brightctc.engine import mapped
 from brightctc.measure import OutlinedCrop, Quality, saturated_share
+from brightctc.preprocess import border_median
 
 CHANNELS = ("bright_field", "dapi")
 _TASK = 32  # cells that a process looks at at a time
@@ -32,8 +33,8 @@ class Crops:
 
     images: a row an image that the cohort names: `row` (of the cell), `channel`, `fault` and `detail` where it
             could not be read, else `height`, `width` (px), `dtype`, `low`, `high`, `mean` (grey levels),
-            `saturated` (share of the pixels at the ceiling of the bit depth), `level` (median of the outermost pixels),
-            `hash` (of size, type and pixels).
+            `saturated` (share of the pixels at the ceiling of the bit depth), `level` (the border's median, as
+            preprocessing takes it), `hash` (of size, type and pixels).
     same_picture: bool (n,), bright field and DAPI show the same picture.
     background: float32 (n, features), see `background`; NaN where unread.
     thumbnails, details: float16 (n, 256) and (n, 196), see `fingerprints`; NaN where unread. Bright field.
@@ -123,7 +124,6 @@ def _image(channel: str, image: np.ndarray | ImageFault) -> dict[str, Any]:
 
 def crop_numbers(image: np.ndarray) -> dict[str, Any]:
     """The numbers of one crop (2-D uint8, uint16 or float32) that `Crops.images` lists."""
-    edge = np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
     digest = hashlib.blake2b(f"{image.dtype}{image.shape}".encode(), digest_size=16)
     digest.update(image.data)
     return {
@@ -134,7 +134,7 @@ def crop_numbers(image: np.ndarray) -> dict[str, Any]:
         "high": float(image.max()),
         "mean": float(image.mean(dtype=np.float64)),
         "saturated": saturated_share(image),
-        "level": float(np.median(edge)),
+        "level": border_median(image),
         "hash": digest.digest(),
     }
 

@@ -6,6 +6,7 @@ import polars as pl
 
 from brightctc.check.problems import Problem, Severity, found
 from brightctc.cohort.folder import Cohort
+from brightctc.cohort.origins import ORIGINS, other_origins, others_words
 from brightctc.errors import plural
 
 MIN_CELLS = 30  # of a class; protocol.md's floor for a threshold
@@ -30,6 +31,7 @@ def label_problems(cohort: Cohort) -> Iterator[Problem]:
         )
         return
     yield from _labels(cohort)
+    yield from _origins(cells)
     yield from _donors(cells)
     if cohort.about.classes is not None:
         classes = (cohort.about.classes.positive, cohort.about.classes.negative)
@@ -75,6 +77,13 @@ def _labels(cohort: Cohort) -> Iterator[Problem]:
             f"{plural(odd.height, 'cell')} with a label that is no class ({values}; {named})",
             "import again and list every value with --positive or --negative; others become unlabelled",
         )
+
+
+def _origins(cells: pl.DataFrame) -> Iterator[Problem]:
+    others = other_origins(cells)
+    if others:
+        words, fix = others_words(others), f"write one of {', '.join(ORIGINS)}, or leave it empty, and import again"
+        yield found("other_origin", "warning", others, words, fix)
 
 
 def _donors(cells: pl.DataFrame) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from brightctc.check.problems import MOST_EXAMPLES, Problem, found
 from brightctc.cohort.aside import set_aside
 from brightctc.cohort.components import components
 from brightctc.cohort.folder import Cohort
+from brightctc.cohort.groups import FALLBACKS
 from brightctc.errors import plural, typed
 
 _KEPT_APART = ("train", "validation", "test", "sealed")
@@ -122,7 +123,8 @@ def _in_two_parts(cohort: Cohort) -> Iterator[Problem]:
                 "measure how well cells of known people are recognised",
                 f"split again: {typed('split', cohort.root, '--overwrite')}",
             )
-    if cohort.split.by != "donor_id":
+    # by another column (a site) known donors are kept whole, too
+    if cohort.split.by != "donor_id" and (cohort.split.by in FALLBACKS or "donor_id" not in several):
         yield found(
             "not_split_by_donor",
             "warning",

@@ -6,7 +6,7 @@ import polars as pl
 
 from brightctc.check.crops import CHANNELS, Crops, ids
 from brightctc.check.problems import Problem, found
-from brightctc.cohort.folder import Cohort
+from brightctc.cohort.folder import Cohort, impossible_sizes
 from brightctc.errors import plural
 from brightctc.measure.quality import SATURATED_SHARE
 
@@ -63,6 +63,7 @@ def pixel_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
         yield from _constant(cohort, of_channel, channel)
         yield from _saturated(cohort, of_channel, channel)
         yield from _offset(cohort, of_channel, channel)
+    yield from _without_background(cohort, read.filter(pl.col("channel") == CHANNELS[0]))
     yield from _channels_disagree(cohort, read)
     if crops.same_picture.any():
         rows = crops.same_picture.nonzero()[0].tolist()
@@ -73,6 +74,7 @@ def pixel_problems(cohort: Cohort, crops: Crops) -> Iterator[Problem]:
             f"{plural(len(rows), 'cell')} whose bright field and DAPI are the same picture",
             "one channel token stands for both: import again with the right --bright-field and --dapi",
         )
+    yield from _impossible_sizes(cohort)
     yield from _mixtures(cohort, read)
 
 
@@ -137,6 +139,20 @@ def _offset(cohort: Cohort, read: pl.DataFrame, channel: str) -> Iterator[Proble
     )
 
 
+def _without_background(cohort: Cohort, bright: pl.DataFrame) -> Iterator[Problem]:
+    """Bright-field crops that preprocessing can't divide by their background, as the built-in recipes do."""
+    dark = bright.filter((pl.col("level") <= 0) & (pl.col("low") < pl.col("high")))
+    if dark.height:
+        yield found(
+            "no_background",
+            "error",
+            ids(cohort, dark["row"]),
+            f"{plural(dark.height, 'bright-field crop')} whose border's median is 0 or less, so that it can't be "
+            "divided by the background: such a crop is neither trained on nor scored",
+            "export raw grey values, or train with preprocess.intensity=per_crop",
+        )
+
+
 def _channels_disagree(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
     """Bright field and DAPI of one cell in different sizes."""
     bright, dapi = (read.filter(pl.col("channel") == channel) for channel in CHANNELS)
@@ -151,6 +167,21 @@ def _channels_disagree(cohort: Cohort, read: pl.DataFrame) -> Iterator[Problem]:
             f"{plural(unlike.height, 'cell')} whose bright field and DAPI differ in size (such as "
             f"{first['width']} × {first['height']} and {first['width_dapi']} × {first['height_dapi']} px)",
             "export both channels with one crop size; check that the files of one cell belong together",
+        )
+
+
+def _impossible_sizes(cohort: Cohort) -> Iterator[Problem]:
+    """Pixel sizes that make every length in µm wrong."""
+    if "pixel_size_um" not in cohort.cells.columns:
+        return
+    rows = impossible_sizes(cohort.cells["pixel_size_um"]).arg_true()
+    if rows.len():
+        yield found(
+            "impossible_pixel_size",
+            "error",
+            ids(cohort, rows),
+            f"{plural(rows.len(), 'cell')} with a pixel size of {cohort.cells['pixel_size_um'][rows[0]]:g} µm",
+            "import again with µm per pixel, more than 0; leave cells without a value empty",
         )
 
 

@@ -63,14 +63,16 @@ def shortcut_problems(cohort: Cohort, crops: Crops, days: Sequence[str | None]) 
     """A warning for each source that predicts the class with a cross-validated ROC-AUC of 0.7 or more.
 
     days: for each cell the day its image file says it was made, or None.
-    Sources that divide the cells in the same way are one problem.
+    Sources that divide the cells in the same way are one problem. A note names those whose ROC-AUC of 0.7 or more
+    chance could bring with so few cells; another says where nothing could be tested.
     """
     labelled = _labelled(cohort, crops)
     fewest = min(labelled.positive.sum(), (~labelled.positive).sum())
     if fewest < _FEWEST:
-        if fewest:  # a class without any cell is a problem of its own
+        if _has_both_classes(cohort):  # a class without any cell is a problem of its own
             yield _untested()
         return
+    unsure: list[str] = []
     names: dict[bytes, list[str]] = {}
     for name, values in _sources(cohort, crops, days):
         codes = _codes(values.gather(labelled.rows))
@@ -78,11 +80,25 @@ def shortcut_problems(cohort: Cohort, crops: Crops, days: Sequence[str | None]) 
             names.setdefault(codes.tobytes(), []).append(name)
     for key, alike in names.items():
         auc = encoding_auc(np.frombuffer(key, np.int64), labelled.positive, labelled.groups)
-        if _speaks(auc, labelled.positive):
+        if auc >= WARN_FROM and beyond_chance(auc, labelled.positive):
             yield _predicted_by(alike, auc, len(labelled.rows))
+        elif auc >= WARN_FROM:
+            unsure.append(f"{_words(alike)}: {auc:.2f}")
     auc = features_auc(crops.background[labelled.rows], labelled.positive, labelled.groups)
-    if _speaks(auc, labelled.positive):
+    if auc >= WARN_FROM and beyond_chance(auc, labelled.positive):
         yield _border(auc, len(labelled.rows))
+    elif auc >= WARN_FROM:
+        unsure.append(f"border pixels, where no cell lies: {auc:.2f}")
+    if unsure:
+        yield _unsure(unsure, len(labelled.rows))
+
+
+def _has_both_classes(cohort: Cohort) -> bool:
+    """Has the table labelled cells of both classes, whether or not their images can be read?"""
+    cells, classes = cohort.cells, cohort.about.classes
+    if classes is None or "label" not in cells.columns:
+        return False
+    return all((cells["label"] == name).any() for name in (classes.positive, classes.negative))
 
 
 def _labelled(cohort: Cohort, crops: Crops) -> _Labelled:
@@ -150,23 +166,23 @@ def _numbered(values: pl.Series, unknown: int | None = None) -> np.ndarray:
     return np.array([order[value] for value in values], np.int64)
 
 
-def _speaks(auc: float, positive: np.ndarray) -> bool:
-    return auc >= WARN_FROM and beyond_chance(auc, positive)
-
-
 def _strength(auc: float) -> str:
     return " STRONG: figures may measure the batch and not the cell." if auc >= STRONG_FROM else ""
 
 
-def _predicted_by(names: Sequence[str], auc: float, cells: int) -> Problem:
+def _words(names: Sequence[str]) -> str:
+    """Sources that divide the cells in the same way, as a sentence names them."""
     words = " (and ".join(_WORDS.get(name, f"the column {name!r}") for name in names[:2])
-    words += "" if len(names) == 1 else ", which divides the cells alike)" if len(names) == 2 else ", …)"
+    return words + ("" if len(names) == 1 else ", which divides the cells alike)" if len(names) == 2 else ", …)")
+
+
+def _predicted_by(names: Sequence[str], auc: float, cells: int) -> Problem:
     return Problem(
         f"shortcut_{names[0]}",
         "warning",
         cells,
         tuple(names[:MOST_EXAMPLES]),
-        f"{words} predicts the class: ROC-AUC {auc:.2f} on {cells:,} labelled cells.{_strength(auc)}",
+        f"{_words(names)} predicts the class: ROC-AUC {auc:.2f} on {cells:,} labelled cells.{_strength(auc)}",
         _FIXES.get(names[0], _IMAGE_BOTH),
     )
 
@@ -177,7 +193,20 @@ def _untested() -> Problem:
         "note",
         1,
         (),
-        f"with fewer than {_FEWEST} labelled cells of a class it can't be tested whether the batch predicts the class",
+        f"with fewer than {_FEWEST} labelled cells of a class whose image can be read it can't be tested whether the "
+        "batch predicts the class",
+        "label more cells, and mend the images that can't be read",
+    )
+
+
+def _unsure(sources: Sequence[str], cells: int) -> Problem:
+    return Problem(
+        "shortcuts_unsure",
+        "note",
+        len(sources),
+        (),
+        f"with {cells:,} labelled cells chance alone could bring these ROC-AUCs of {WARN_FROM} or more, so it can't be "
+        f"told whether the batch predicts the class: {'; '.join(sources)}",
         "label more cells",
     )
 

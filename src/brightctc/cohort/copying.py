@@ -96,8 +96,6 @@ def _copy(source: Path, cohort: Path, stem: str, subtract: int, copies: Copies) 
 
 
 def _less(pixels: np.ndarray, subtract: int, source: Path, copies: Copies) -> np.ndarray:
-    if pixels.dtype.kind == "f":
-        return pixels - np.float32(subtract)
     below = np.count_nonzero(pixels < subtract)
     if below > _MOST_BELOW * pixels.size:
         raise UserError(

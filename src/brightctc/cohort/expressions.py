@@ -4,6 +4,7 @@ import re
 
 import polars as pl
 
+from brightctc.cohort.folder import TEXT_COLUMNS
 from brightctc.errors import UserError
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
@@ -15,7 +16,8 @@ def select(table: pl.DataFrame, expression: str, option: str) -> pl.Series:
     """Which rows fulfil `expression`: a Boolean series, one value a row of `table`, without nulls.
 
     expression: what follows WHERE in SQL (polars' dialect), such as `origin = 'patient' AND x > 10`. Where it is
-    null (the column has no value there) the row is not chosen, as in SQL.
+    null (the column has no value there) the row is not chosen, as in SQL. Further columns whose text is all plain
+    numbers are compared as such.
     option: the option it was given to, for the error, e.g. `--where`.
 
     Raises UserError, listing the columns, for what is not a condition over them: unknown columns, bad syntax,
@@ -32,7 +34,9 @@ def select(table: pl.DataFrame, expression: str, option: str) -> pl.Series:
             f"write what would follow WHERE, such as \"origin = 'patient'\"; columns: {columns}",
         )
     try:
-        found = table.select(pl.sql_expr(expression).alias("chosen"))["chosen"]
+        condition = pl.sql_expr(expression)
+        numbers = _as_numbers(table, condition.meta.root_names())
+        found = table.with_columns(numbers).select(condition.alias("chosen"))["chosen"]
     except pl.exceptions.ColumnNotFoundError as error:
         name = re.search(r'column "?([^"]*)"?', str(error))
         raise UserError(
@@ -47,6 +51,18 @@ def select(table: pl.DataFrame, expression: str, option: str) -> pl.Series:
             f"such as \"origin = 'patient' AND x > 10\" (text in single quotes); columns: {columns}",
         ) from None
     return _per_row(found, table.height, where, columns)
+
+
+def _as_numbers(table: pl.DataFrame, names: list[str]) -> list[pl.Series]:
+    found = []
+    for column in (table[name] for name in set(names) - set(TEXT_COLUMNS) if name in table.columns):
+        if column.dtype != pl.String or column.null_count() == column.len():
+            continue
+        numbers = column.cast(pl.Float64, strict=False)
+        is_code = column.str.contains(r"^[+-]?0\d")  # 007 is a name
+        if numbers.null_count() == column.null_count() and not is_code.any():
+            found.append(numbers)
+    return found
 
 
 def _per_row(found: pl.Series, rows: int, where: str, columns: str) -> pl.Series:

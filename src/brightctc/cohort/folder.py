@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import polars as pl
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from brightctc import files
 from brightctc.cohort.groups import group_cells
@@ -23,6 +23,7 @@ TEXT_COLUMNS = (
 )  # fmt: skip
 READ_BLIND, READ_IN_VIEW = "reader, blind", "reader, score in view"  # label sources of `brightctc review export`
 MADE_SOURCE = "made"  # the label source of cells that `brightctc simulate` wrote
+_FIRST = 1000  # rows
 NUMBER_COLUMNS = ("x", "y", "pixel_size_um", "blood_volume_ml", "fraction_imaged")
 
 
@@ -42,7 +43,7 @@ class CohortFile(BaseModel):
     name: str
     classes: Classes | None
     channels: tuple[str, ...]
-    pixel_size_um: float | None = None
+    pixel_size_um: float | None = Field(None, gt=0, allow_inf_nan=False)
     provenance: dict[str, Any] = {}
 
 
@@ -140,9 +141,14 @@ class Cohort:
         return [None if value is None else self.path(value) for value in rows[channel]]
 
     def pixel_sizes(self, rows: pl.DataFrame) -> list[float | None]:
-        """Per row its µm per pixel: its own, else the cohort's; None where neither is known."""
-        given = rows["pixel_size_um"] if "pixel_size_um" in rows.columns else [None] * rows.height
-        return [self.about.pixel_size_um if size is None else size for size in given]
+        """Per row its µm per pixel: its own, else the cohort's; None where neither is known.
+
+        Raises UserError for one that can't be.
+        """
+        if "pixel_size_um" not in rows.columns:
+            return [self.about.pixel_size_um] * rows.height
+        refuse_impossible_sizes(rows["pixel_size_um"], self.table)
+        return [self.about.pixel_size_um if size is None else size for size in rows["pixel_size_um"]]
 
     def positive(self, rows: pl.DataFrame) -> pl.Series:
         """Boolean series: is the row's label the positive class; null where unlabelled."""
@@ -192,15 +198,14 @@ def read_table(root: Path) -> pl.DataFrame:
 
 
 def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")) -> pl.DataFrame:
-    """Read `cells.csv`-like tables: known text columns as text, known numbers as floats, the rest inferred."""
+    """Read `cells.csv`-like tables: known text columns as text, known numbers as floats.
+
+    Of the rest, numbers and true or false where every value would be written again as it stands there, else text:
+    the plate 001 is not the number 1.
+    """
     try:
         table = pl.read_csv(
-            path,
-            schema_overrides={
-                **dict.fromkeys(TEXT_COLUMNS, pl.String),
-                **dict.fromkeys(NUMBER_COLUMNS, pl.Float64),
-            },
-            infer_schema_length=None,
+            path, infer_schema=False, schema_overrides=dict.fromkeys(NUMBER_COLUMNS, pl.Float64), glob=False
         )
     except FileNotFoundError:
         raise UserError("this file is missing", path, "import the cohort again") from None
@@ -209,7 +214,44 @@ def read_cells(path: Path, needed: tuple[str, ...] = ("cell_id", "bright_field")
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise UserError(f"column {missing[0]!r} is missing", path, "restore the file, or import again")
-    return table
+    further = [name for name in table.columns if name not in (*TEXT_COLUMNS, *NUMBER_COLUMNS)]
+    return table.with_columns(_inferred(table[name]) for name in further)
+
+
+def _inferred(text: pl.Series) -> pl.Series:
+    """A text column as numbers or Booleans, where their text is the column's (12 among decimals may be 12.0)."""
+    if text.null_count() == text.len():
+        return text
+    if text.is_in(("true", "false")).all():
+        return text == "true"
+    for kind in (pl.Int64, pl.Float64):
+        if _same_text(text.head(_FIRST), kind) and _same_text(text, kind):  # most columns are told by their first rows
+            return text.cast(kind)
+    return text
+
+
+def _same_text(text: pl.Series, kind: type[pl.DataType]) -> bool:
+    numbers = text.cast(kind, strict=False)
+    again = numbers.cast(pl.String)
+    same = (again == text) | (again == text + ".0")
+    return bool(((same & numbers.is_finite()).fill_null(False) | text.is_null()).all())
+
+
+def impossible_sizes(sizes: pl.Series) -> pl.Series:
+    """Which of these µm per pixel (null where unknown) can't be: 0 or less, or not finite. Boolean series."""
+    numbers = sizes.cast(pl.Float64, strict=False)
+    return ((numbers <= 0) | ~numbers.is_finite()).fill_null(False)
+
+
+def refuse_impossible_sizes(sizes: pl.Series, where: object) -> None:
+    """Raises UserError where one of these µm per pixel can't be."""
+    wrong = sizes.filter(impossible_sizes(sizes))
+    if wrong.len():
+        raise UserError(
+            f"a pixel size of {wrong[0]:g} µm can't be ({wrong.len():,} of {sizes.len():,} rows)",
+            where,
+            "give µm per pixel, more than 0, in pixel_size_um, and leave cells without a value empty",
+        )
 
 
 def holds_made_cells(cells: pl.DataFrame) -> bool:

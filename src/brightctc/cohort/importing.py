@@ -14,6 +14,7 @@ from brightctc.cohort.folder import NUMBER_COLUMNS, TEXT_COLUMNS, CohortFile, wr
 from brightctc.cohort.imported import ImportResult, counted
 from brightctc.cohort.joining import Joined, join_table
 from brightctc.cohort.labels import LabelMap, keep_as_value
+from brightctc.cohort.origins import refuse_misspelled_origins
 from brightctc.cohort.tables import read_table, typed_facts
 from brightctc.cohort.target import Target
 from brightctc.errors import UserError, plural
@@ -111,7 +112,10 @@ def _with_facts(found: Export, wanted: _Wanted) -> tuple[pl.DataFrame, Joined | 
         cells = joined.cells
     elif wanted.key is not None:
         raise UserError("a key joins a table, and there is none", f"--key {wanted.key!r}", "say --table FILE, too")
-    return typed_facts(qualify(cells, wanted.pattern), wanted.table or "--constant or --pattern"), joined
+    where = wanted.table or "--constant or --pattern"
+    cells = typed_facts(qualify(cells, wanted.pattern), where)
+    refuse_misspelled_origins(cells, where)
+    return cells, joined
 
 
 def _with_constants(cells: pl.DataFrame, constants: Mapping[str, str]) -> pl.DataFrame:
@@ -133,10 +137,10 @@ def _with_constants(cells: pl.DataFrame, constants: Mapping[str, str]) -> pl.Dat
 
 
 def _chosen(cells: pl.DataFrame, where: str | None) -> pl.DataFrame:
-    """The rows that fulfil the condition; columns whose text is all plain numbers can be compared as such."""
+    """The rows that fulfil the condition."""
     if where is None:
         return cells
-    rows = cells.filter(select(cells.with_columns(_as_numbers(cells)), where, "--where"))
+    rows = cells.filter(select(cells, where, "--where"))
     if rows.is_empty():
         values = [
             f"{name} has {', '.join(map(repr, cells[name].drop_nulls().unique(maintain_order=True).head(5)))}"
@@ -146,18 +150,6 @@ def _chosen(cells: pl.DataFrame, where: str | None) -> pl.DataFrame:
             f"none of the {plural(cells.height, 'cell')} fulfils this", f"--where {where!r}", "; ".join(values)
         )
     return rows
-
-
-def _as_numbers(cells: pl.DataFrame) -> list[pl.Series]:
-    found = []
-    for column in cells.iter_columns():
-        if column.dtype != pl.String or column.name in TEXT_COLUMNS or column.null_count() == column.len():
-            continue
-        numbers = column.cast(pl.Float64, strict=False)
-        is_code = column.str.contains(r"^[+-]?0\d")  # 007 is a name
-        if numbers.null_count() == column.null_count() and not is_code.any():
-            found.append(numbers)
-    return found
 
 
 def _labelled(cells: pl.DataFrame, labels: LabelMap | None) -> tuple[pl.DataFrame, tuple[str, ...]]:

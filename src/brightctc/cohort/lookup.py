@@ -99,7 +99,7 @@ class _Images:
     def get(self, name: str) -> Stored:
         """The image of this name, its fault, or None: there is no such name. Raises UserError for a damaged shard."""
         first, end = np.searchsorted(self._hashes, hash(name)), np.searchsorted(self._hashes, hash(name), "right")
-        found: Stored = None
+        found: list[Stored] = []
         shards = set()
         for place in self._places[first:end].tolist():
             shard, channel, before = self._names[place >> 32]
@@ -108,11 +108,13 @@ class _Images:
             names, images = self._groups.get(shard, group, channel)
             within = row - int(shard.starts[group])
             if before + (names[within] or "") == name:
-                found = images[within] if found is None else found
+                found.append(images[within])
                 shards.add(shard.path)
         if len(shards) > 1:
             return ImageFault("unreadable", "two shards have an image of this name: give each an id_prefix")
-        return found
+        if len(found) > 1:
+            return ImageFault("unreadable", "two images of the shard have this name: give each one of its own")
+        return found[0] if found else None
 
 
 class _RowGroups:

@@ -103,9 +103,11 @@ class Pack:
     def read_cells(self) -> pl.DataFrame:
         """The whole table, without images: a row a cell, in order. Raises UserError where it can't be read.
 
-        Refuses shards that give two images one name: then a path would not tell which.
+        Refuses two images of one name, in one shard or in two: then a path would not tell which.
         """
         tables = {name: shard.cells() for name, shard in self.shards.items()}
+        for file, shard in self.shards.items():
+            _refuse_double_names(pl.concat(tables[file][channel] for channel in shard.channels), shard)
         listed = (self._listed(tables[entry.file], entry) for entry in self.entries)
         cells = pl.concat(listed, rechunk=len(self.entries) > _MOST_CHUNKS)
         unprefixed = {entry.file for entry in self.entries if not entry.id_prefix}
@@ -140,6 +142,17 @@ class Pack:
                 self.root / SHARDS,
                 'give each shard an "id_prefix" of its own',
             )
+
+
+def _refuse_double_names(names: pl.Series, shard: Shard) -> None:
+    double = names.drop_nulls()
+    double = double.filter(double.is_duplicated()).sort()
+    if double.len():
+        raise UserError(
+            f"this shard names an image {double[0]!r} more than once, so that it can't be told which is meant",
+            shard.path,
+            "write it again with a name of its own for each image, of both channels",
+        )
 
 
 def _common(schemas: list[dict[str, Any]], root: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from brightctc.cohort.drawing import TrainingDraw, draw_training
 from brightctc.cohort.expressions import select
 from brightctc.cohort.folder import PARTS, Cohort, SplitFile, write_split
 from brightctc.cohort.groups import group_cells
+from brightctc.cohort.origins import other_origins, others_words
 from brightctc.cohort.sealed import FILE as SEALED_FILE
 from brightctc.errors import UserError, typed
 
@@ -104,6 +105,9 @@ def split(
             division.warnings.append(
                 "cells of this cohort were sealed and opened before: a new seal does not undo that"
             )
+        others = other_origins(held.cells)
+        if others:
+            division.warnings.append(others_words(others))
         resolved = _divide(division, wishes)
         result = _result(held, division, {**asdict(wishes), **resolved})
         about = SplitFile(by=result.by, settings=dict(result.settings), set_aside=wishes.pool, warnings=result.warnings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import fastexcel
 import polars as pl
 
-from brightctc.cohort.folder import NUMBER_COLUMNS
+from brightctc.cohort.folder import NUMBER_COLUMNS, refuse_impossible_sizes
 from brightctc.errors import UserError
 
 _EXCEL = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
@@ -57,7 +57,7 @@ def read_table(path: Path) -> Table:
 def typed_facts(cells: pl.DataFrame, where: object) -> pl.DataFrame:
     """Known number columns as Float64 (a decimal comma is understood); blank words in known columns as null.
 
-    Raises UserError for text in a number column.
+    Raises UserError for text in a number column, and for a pixel size of 0 or less.
     """
     for name in [name for name in (*NUMBER_COLUMNS, *_FACTS) if name in cells.columns]:
         text = cells[name]
@@ -72,6 +72,8 @@ def typed_facts(cells: pl.DataFrame, where: object) -> pl.DataFrame:
                     "write numbers without units, and leave cells without a value empty",
                 )
             text = numbers
+            if name == "pixel_size_um":
+                refuse_impossible_sizes(numbers, where)
         cells = cells.with_columns(text.alias(name))
     return cells
 

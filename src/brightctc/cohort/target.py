@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from brightctc import files
+from brightctc.cohort.folder import read_about
+from brightctc.cohort.sealed import merge_openings
 from brightctc.errors import UserError
 
-_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", "images")
+_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", ".lock")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Target:
         """Yield the folder to write into; what is not finished is never seen as a cohort."""
         if not self.in_place:
             with files.new_folder(self.folder, overwrite=self.overwrite) as folder:
+                merge_openings([self.folder], folder)
                 yield folder
             return
         with files.lock(self.folder):
@@ -60,12 +63,11 @@ class Target:
 
 
 def _refuse_losses(folder: Path) -> None:
-    """Overwriting replaces the whole folder, so it must hold a cohort and nothing else."""
+    """Overwriting replaces the whole folder, so it must hold a cohort and nothing else, images that it copied apart."""
     if not folder.is_dir():
         return
-    others = sorted(
-        path.name for path in folder.iterdir() if path.name not in _COHORT_FILES and not path.name.startswith(".")
-    )
+    replaceable = {*_COHORT_FILES, *(["images"] if _copied(folder) else [])}
+    others = sorted(path.name for path in folder.iterdir() if path.name not in replaceable)
     if others:
         listed = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         raise UserError(
@@ -73,3 +75,11 @@ def _refuse_losses(folder: Path) -> None:
             folder,
             "choose another folder for the cohort, or move these away",
         )
+
+
+def _copied(folder: Path) -> bool:
+    """Did the import that made this cohort copy its images into it?"""
+    try:
+        return bool(read_about(folder).provenance.get("copied"))
+    except UserError:
+        return False

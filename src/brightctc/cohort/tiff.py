@@ -148,6 +148,7 @@ def _refuse_truncated(page: tifffile.TiffPage, size: int) -> None:
     """tifffile fills what is missing with zeros, which would pass for pixels."""
     segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     held = sum(count for _, count in segments)
-    short = page.compression == 1 and held < page.nbytes * min(page.bitspersample, 8) // 8
+    row = -(-page.imagewidth * page.samplesperpixel * page.bitspersample // 8)  # each begins with a byte of its own
+    short = page.compression == 1 and held < row * page.imagelength
     if not segments or short or any(start <= 0 or n <= 0 or start + n > size for start, n in segments):
         raise ImageFault("unreadable", "truncated: the file ends before its pixels do; export or copy it again")

@@ -93,9 +93,12 @@ def _resampled(cohort: Cohort, cells: pl.DataFrame, part: str, by: str | None) -
         )
     if by is not None:
         return by
-    if cohort.split is not None and part != ALL:
+    if cohort.split is None or part == ALL:
+        return known[0]
+    if cohort.split.by in UNITS:
         return cohort.split.by
-    return known[0]
+    # by another column (a site) donors and samples were kept whole, too, where there are several
+    return next(name for name in known if name == "cell_id" or cohort.cells[name].drop_nulls().n_unique() > 1)
 
 
 def _refuse_seen(seen: Seen, cells: pl.DataFrame, resampled: str, where: object) -> None:

@@ -13,6 +13,7 @@ from brightctc.errors import UserError
 from brightctc.evaluate.cells import Progress, cells_of, labelled
 from brightctc.explain.places import enlarged, outline_in_input
 from brightctc.measure import OutlinedCrop
+from brightctc.preprocess import background_fault
 
 _AT_ONCE = 64  # cells that are prepared and scored together
 
@@ -94,9 +95,11 @@ def read_cells(
     seen, kept = [], []
     sizes = cohort.pixel_sizes(rows)
     for index, image in enumerate(read_images(cohort.paths(rows, "bright_field"))):
-        fault = image if isinstance(image, ImageFault) else None
-        error.append(None if fault is None else f"{fault.kind}: {fault.detail}")
-        if not isinstance(image, ImageFault):
+        if isinstance(image, ImageFault):
+            error.append(f"{image.kind}: {image.detail}")
+        else:
+            error.append(background_fault(bundle.preparation.settings, {"bright_field": image}))
+        if not isinstance(image, ImageFault) and error[-1] is None:
             seen.append(OutlinedCrop.of(image))
             kept.append(index)
         if progress is not None:

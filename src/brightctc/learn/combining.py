@@ -17,7 +17,7 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
 from brightctc.learn import export
 from brightctc.learn.batches import network_inputs
-from brightctc.learn.crops import LabelledCells, Progress, read_part
+from brightctc.learn.crops import LabelledCells, Progress, read_part, refuse_without_background
 from brightctc.learn.packing import PARITY_CELLS, calibration_of
 from brightctc.learn.rebuilding import rebuilt, recipe_of
 from brightctc.recipe import Recipe
@@ -54,6 +54,7 @@ def combine(
         _refuse_other_cells(member, read)
     first, recipe = members[0], recipe_of(members[0])
     judges = read_part(read, "validation", first.about.channels, workers=workers or 1, progress=progress)
+    refuse_without_background(judges, first.preparation.settings, read)
     averaged = _averaged(members)
     size = first.preparation.settings.size
     onnx = export.to_onnx(averaged, len(first.about.channels), size)

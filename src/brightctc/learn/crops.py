@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from brightctc.cohort import Cohort, ImageFault, read_images, set_aside
-from brightctc.errors import UserError, typed
-from brightctc.preprocess import Channel
+from brightctc.errors import UserError, plural, typed
+from brightctc.preprocess import Channel, background_fault
+from brightctc.recipe import Preprocess
 
 Progress = Callable[..., None]
 JUDGING = ("validation", "test", "sealed")
@@ -147,6 +148,20 @@ def read_unlabelled(
     for channel in channels:
         crops[channel] = _decoded(cohort, rows, channel, workers, "unlabelled", progress)
     return LabelledCells(rows, np.zeros(rows.height, bool), crops, cohort.groups[chosen].to_list())
+
+
+def refuse_without_background(cells: LabelledCells, settings: Preprocess, cohort: Cohort) -> None:
+    """Raise UserError where a cell's bright field can't be divided by its background: the network would see nothing."""
+    crops = cells.crops.get("bright_field", [])
+    faults = [None if crop is None else background_fault(settings, {"bright_field": crop}) for crop in crops]
+    faulty = [(cell, fault) for cell, fault in zip(cells.rows["cell_id"], faults, strict=False) if fault is not None]
+    if faulty:
+        raise UserError(
+            f"{plural(len(faulty), 'bright-field crop')} can't be divided by the background, which is 0 or less there",
+            f"{faulty[0][0]}: {faulty[0][1]}",
+            f"export raw grey values, or train with preprocess.intensity=per_crop; {typed('check', cohort.root)} lists "
+            "them all",
+        )
 
 
 def teaching(cohort: Cohort) -> np.ndarray:

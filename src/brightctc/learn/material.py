@@ -14,7 +14,14 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
 from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
-from brightctc.learn.crops import JUDGING, LabelledCells, Progress, read_part, read_unlabelled
+from brightctc.learn.crops import (
+    JUDGING,
+    LabelledCells,
+    Progress,
+    read_part,
+    read_unlabelled,
+    refuse_without_background,
+)
 from brightctc.learn.folds import folds_of
 from brightctc.learn.window import window_of
 from brightctc.preprocess import Channel, Preparation, Window
@@ -150,6 +157,8 @@ def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Pr
     if way.unlabelled:
         most = way.settings.at_most
         unlabelled = read_unlabelled(cohort, way.READS, most, seed, workers=workers, progress=progress)
+    for read in (cells, judges, *([] if unlabelled is None else [unlabelled])):
+        refuse_without_background(read, recipe.preprocess, cohort)
     # folds share one input, so a width would be of all donors, and tell each network of those that judge it
     window = window_of(cells) if recipe.preprocess.fit == "cell" and recipe.train.folds == 1 else None
     return Material.of(cells, judges, unlabelled, recipe, seed, window)

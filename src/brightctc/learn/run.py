@@ -166,7 +166,7 @@ def _finished(run: Path, identity: dict[str, Any]) -> TrainResult:
     result = files.read_json(run / "result.json", format_version=FORMAT_VERSION)
     _refuse_other(result, identity, run)
     bundle = Bundle.read(run / "bundle")
-    return TrainResult(run, bundle, pl.read_csv(run / "history.csv").to_dicts(), result, bundle.warnings)
+    return TrainResult(run, bundle, pl.read_csv(run / "history.csv", glob=False).to_dicts(), result, bundle.warnings)
 
 
 def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:

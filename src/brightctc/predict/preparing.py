@@ -7,7 +7,7 @@ import numpy as np
 from brightctc.bundle import Bundle, Contract, CropMeasures
 from brightctc.cohort import ImageFault, read_or_fault
 from brightctc.predict.blocks import Image, Loaded
-from brightctc.preprocess import Channel, Preparation
+from brightctc.preprocess import Channel, Preparation, background_fault
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Preparer:
         measures: list[CropMeasures | None] = []
         for row in range(len(cells)):
             size = cells.pixel_sizes[row]
-            crops = _crops({channel: images[row] for channel, images in cells.images.items()})
+            crops = self._crops({channel: images[row] for channel, images in cells.images.items()})
             measured = None
             if not isinstance(crops, str):
                 values[len(ready)] = self.preparation.network_input(crops, size)
@@ -59,14 +59,13 @@ class Preparer:
             measures.append(measured)
         return Prepared(values[: len(ready)], ready, error, flags, measures)
 
-
-def _crops(images: dict[Channel, Image]) -> dict[Channel, np.ndarray] | str:
-    """Pixels by channel; or the error, of the first channel that has none."""
-    crops: dict[Channel, np.ndarray] = {}
-    for channel, image in images.items():
-        pixels = read_or_fault(image)
-        if isinstance(pixels, ImageFault):
-            words = pixels.detail if channel == "bright_field" else f"{channel}: {pixels.detail}"
-            return f"{pixels.kind}: {words}"
-        crops[channel] = pixels
-    return crops
+    def _crops(self, images: dict[Channel, Image]) -> dict[Channel, np.ndarray] | str:
+        """Pixels by channel; or the error, of the first channel that has none or can't be prepared."""
+        crops: dict[Channel, np.ndarray] = {}
+        for channel, image in images.items():
+            pixels = read_or_fault(image)
+            if isinstance(pixels, ImageFault):
+                words = pixels.detail if channel == "bright_field" else f"{channel}: {pixels.detail}"
+                return f"{pixels.kind}: {words}"
+            crops[channel] = pixels
+        return background_fault(self.preparation.settings, crops) or crops

@@ -174,10 +174,10 @@ def read_scores(path: Path) -> pl.DataFrame:
     require_ending(path)
     try:
         if path.suffix == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         numbers = {"score": pl.Float64, "rank": pl.Int64, **dict.fromkeys(NUMBER_COLUMNS, pl.Float64)}
-        names = pl.read_csv(path, n_rows=0).columns
-        return pl.read_csv(path, schema={name: numbers.get(name, pl.String) for name in names})
+        names = pl.read_csv(path, n_rows=0, glob=False).columns
+        return pl.read_csv(path, schema={name: numbers.get(name, pl.String) for name in names}, glob=False)
     except FileNotFoundError:
         raise UserError("this file is missing", path, "make it with: brightctc predict") from None
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:

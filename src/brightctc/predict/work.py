@@ -89,13 +89,13 @@ class Work:
     def tables(self) -> Iterator[pl.DataFrame]:
         """All pieces in order: the input's rows as in the scores, `flags`, `error`, and the columns of this module."""
         for first, end in self._pieces:
-            yield pl.read_parquet(self.folder / _piece(first, end))
+            yield pl.read_parquet(self.folder / _piece(first, end), glob=False)
 
     def logits(self) -> np.ndarray:
         """float32 (n,) of all cells, mapped from a file of this folder."""
         logit = self._mapped("logit.bin", np.float32)
         for first, end in self._pieces:
-            piece = pl.read_parquet(self.folder / _piece(first, end), columns=[LOGIT])
+            piece = pl.read_parquet(self.folder / _piece(first, end), columns=[LOGIT], glob=False)
             logit[first:end] = piece[LOGIT].to_numpy()
         return logit
 

@@ -79,7 +79,7 @@ def read_scores(folder: Path, exam: Exam, cohort: Cohort, rows: pl.DataFrame) ->
         tuple(about["warnings"]),
         about["bundle"],
     )
-    table = pl.read_parquet(_table(folder, exam))
+    table = pl.read_parquet(_table(folder, exam), glob=False)
     if not table["cell_id"].equals(rows["cell_id"]):
         raise UserError("these scores are of other cells", folder, "remove this folder, and start the study again")
     return _cells(table, cohort, rows), scoring

@@ -47,7 +47,8 @@ def has_cells(path: Path) -> bool:
     """
     try:
         if path.suffix == ".parquet":
-            return _of_cells(set(pl.read_parquet_schema(path)), path)
+            with path.open("rb") as file:  # a path would be taken for a pattern
+                return _of_cells(set(pl.read_parquet_schema(file)), path)
         with path.open("rb") as file:
             head = file.readline(65536).decode("utf-8-sig", "replace")
         return _of_cells(set(head.replace('"', "").strip().split(",")), path)
@@ -73,7 +74,9 @@ def _of_cells(columns: set[str], path: Path) -> bool:
 def read_rows(path: Path) -> pl.DataFrame:
     """A table with every value of a .csv as the text that stands there, so that writing it again changes none."""
     try:
-        return pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path, glob=False)
+        return pl.read_csv(path, infer_schema=False, glob=False)
     except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise UserError(f"this table can't be read: {str(error).splitlines()[0]}", path, "restore it") from None
 
