@@ -12,7 +12,7 @@ from brightctc.cohort.folder import read_about
 from brightctc.cohort.sealed import merge_openings
 from brightctc.errors import UserError
 
-_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", ".lock")
+_COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", ".lock", ".DS_Store")
 
 
 @dataclass(frozen=True)
