@@ -11,6 +11,7 @@ from markupsafe import Markup
 from brightctc import files
 from brightctc.bundle import Bundle, Shown
 from brightctc.errors import UserError, typed
+from brightctc.metrics.ends import CONSTANT
 
 VERSION = 1
 Gaze = Literal["background", "partly", "cell", "undecided"]
@@ -71,11 +72,12 @@ def read_explained(folder: Path, bundles: Sequence[Bundle], cells: str, part: st
         raise UserError("this explanation is of another bundle", path, f"explain this one: {again}")
     shown = [(Path(folder) / name, words) for name, words in _PICTURES.items()]
     elsewhere = tuple(_elsewhere(record, bundles, cells, part))
+    area = record["background"]["roc_auc"]
     return Explained(
         sentences=tuple(record["sentences"]),
         stamps=tuple(record["stamps"]),
         verdict=record["background"]["verdict"],
-        sure=record["background"]["roc_auc"]["low"] is not None,
+        sure=area["low"] is not None or area.get("reason") == CONSTANT,
         elsewhere=elsewhere,
         remarks=(*elsewhere, *_empty(record), *record["stamps"]),
         part=record["part"],
