@@ -396,6 +396,15 @@ def test_columns_that_are_no_shortcut_raise_no_alarm(bench, column, values):
     assert bench.check().problems == ()
 
 
+def test_a_condition_with_a_fixed_number_of_decimals_is_a_number(bench):
+    """12.40 is no number as polars writes it, so it stays text in the table; of these there is almost one a cell."""
+    drawn = np.random.default_rng(3).normal(0, 0.3, CELLS)
+    of_class = np.where(bench.cells["label"] == "CTC", 20.0, 12.0)
+    bench.column(exposure=pl.Series([f"{value:.2f}" for value in of_class + drawn]))
+    (problem,) = bench.check().problems
+    assert problem.kind == "shortcut_exposure"
+
+
 def test_columns_that_divide_cells_alike_are_one_problem(bench):
     by_class(bench, "site", "A", "B")
     by_class(bench, "instrument", "I", "J")

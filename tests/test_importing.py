@@ -648,6 +648,17 @@ def test_overwrite_replaces_copies(drawn: Export, tmp_path: Path) -> None:
     assert set(Cohort.read(tmp_path / "cohort").cells["batch"]) == {1}
 
 
+def test_a_copied_cohort_with_an_impossible_pixel_size_is_replaced(drawn: Export, tmp_path: Path) -> None:
+    """Its error says: import again."""
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options(), copy=True)
+    about = tmp_path / "cohort" / "cohort.yaml"
+    about.write_text(re.sub(r"pixel_size_um:.*", "pixel_size_um: 0.0", about.read_text()))
+    with pytest.raises(UserError, match="greater than 0"):
+        Cohort.read(tmp_path / "cohort")
+    import_export(drawn.folder, tmp_path / "cohort", **drawn.import_options(), copy=True, overwrite=True)
+    assert Cohort.read(tmp_path / "cohort").cells.height
+
+
 def test_a_failed_import_leaves_the_old_cohort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     export = export_of(tmp_path / "export", "S1/1_BF.tif", "S1/2_BF.tif")
     import_export(export, tmp_path / "cohort", **USUAL, constants={"site": "old"})

@@ -87,6 +87,12 @@ def test_of_donors_its_interval_is_that_of_the_roc_area() -> None:
     assert (delta.low, delta.high) == pytest.approx((2 * area.low - 1, 2 * area.high - 1))
 
 
+def test_cells_of_nobody_are_no_further_donor() -> None:
+    groups = [None if one == 5 else one for one in (np.arange(240) // 2 % 6).tolist()]
+    found = cliffs_delta(np.arange(240) % 2 == 0, np.arange(240.0) % 37, unit="donor", groups=groups)
+    assert (found.low, found.reason) == (None, "only 5 donor(s) with cells of a class")
+
+
 def test_one_donor_with_nearly_all_cells_allows_no_interval() -> None:
     donor = np.where(np.arange(200) < 160, 0, np.arange(200) // 2 % 10)
     found = cliffs_delta(np.arange(200) % 2 == 0, np.arange(200.0), unit="donor", groups=donor.tolist())

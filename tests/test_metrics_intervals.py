@@ -241,6 +241,19 @@ def test_few_donors(donors: int, has_interval: bool, words: str) -> None:
     assert (words in found.warnings[0]) if words else found.warnings == ()
 
 
+def test_cells_of_nobody_are_no_further_donor() -> None:
+    """Drawn together, but five known donors are as few as they were."""
+    donor = (np.arange(480) % 6).tolist()
+    groups = [None if one == 5 else one for one in donor]
+    positive = np.arange(480) // 6 % 2 == 0
+    result = scored(positive, np.random.default_rng(0))
+    found = intervals(positive, [result], unit="donor", groups=groups, resamples=50)
+    assert found.warnings[0].startswith("few donors: 5 with positive cells, fewer than 6")
+    assert {each.low for each in found.figures.values()} == {None}
+    apart = differences(positive, [result], [result], ["f1"], unit="donor", groups=groups, resamples=50)["f1"]
+    assert "only 5 donor(s)" in str(apart.reason)
+
+
 def test_one_healthy_donor_gives_no_interval_where_negatives_count() -> None:
     positive = np.arange(200) < 100
     donor = np.where(positive, np.arange(200) % 10, 99)

@@ -121,6 +121,7 @@ def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohor
     part = pl.when(pl.col("donor_id").is_in(held)).then(pl.lit("validation")).otherwise("part")
     write_split(cohort, read.cells.select("cell_id", part.alias("part")), SplitFile(by="donor_id", settings={}))
     former = train(cohort, tmp_path / "former", settings=TINY, threads=1).bundle
+    other = train(cohort, tmp_path / "other", settings=TINY, seed=1, threads=1).bundle
     weights = f"backbone.weights={former.folder / 'weights.safetensors'}"
     turned = pl.when(pl.col("part") == "validation").then(pl.lit("pool")).otherwise("part")
     own = Cohort.read(cohort).cells.filter(pl.col("part") == "test")["donor_id"].unique().sort()[0]
@@ -138,6 +139,10 @@ def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohor
     for more in (DISTIL, [*TINY, "train.folds=2"]):
         with pytest.raises(UserError, match="of the train, validation, test or sealed part"):
             train(cohort, tmp_path / "refused", settings=[*more, weights], threads=1)
+    shutil.rmtree(former.folder)
+    shutil.copytree(other.folder, former.folder)
+    with pytest.raises(UserError, match="another bundle to start from"):
+        train(cohort, tmp_path / "goes_on", settings=[*TINY, weights], threads=1, resume=True)
 
 
 def test_a_run_does_not_go_on_with_other_cells_without_a_label(cohort: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from brightctc.bundle import Shown
 from brightctc.metrics import Interval, Intervals
+from brightctc.metrics.ends import CONSTANT
 from brightctc.report.cards import bar, cards
 from brightctc.report.explained import Explained, Gaze
 from brightctc.report.runs import Measured
@@ -45,6 +46,8 @@ GOOD = (Interval(0.9, 0.8, 0.95), Interval(0.1, 0.05, 0.2), Interval(0.51, 0.45,
         pytest.param(2, GOOD[2], "open", "No sign that the background knows the class", id="border at chance"),
         pytest.param(2, Interval(0.7, 0.6, 0.8), "against", "Background alone predicts the class", id="border above"),
         pytest.param(2, Interval(0.3, 0.2, 0.4), "against", "the other way round than in training", id="border below"),
+        pytest.param(2, Interval(1.0, reason=CONSTANT), "against", "1.000 (the same in every", id="border knows all"),
+        pytest.param(2, Interval(0.0, reason=CONSTANT), "against", "the other way round", id="border knows it turned"),
         pytest.param(2, NONE, "open", "without an interval; chance is 0.5", id="border without interval"),
     ],
 )

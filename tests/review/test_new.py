@@ -99,6 +99,18 @@ def test_a_folder_names_its_sample(
     assert [word for word in said[0] if word == "--constant" or word.startswith("sample_id=")] == constant
 
 
+def test_folders_of_two_places_never_have_one_name(tmp_path: Path) -> None:
+    places = [tmp_path / "a" / "site", tmp_path / "b" / "site", tmp_path / "c"]
+    for place in places:
+        (place / "001").mkdir(parents=True)
+    jobs = Jobs(places, [], tmp_path, lambda _scores, _by: None)
+    named = {jobs.name_of(root, folder) for root in range(3) for folder in (places[root], places[root] / "001")}
+    assert len(named) == 6
+    assert {"c", "c/001"} <= named
+    assert not any(name.startswith("/") for name in named)
+    assert Jobs(places[:1], [], tmp_path, lambda _scores, _by: None).name_of(0, places[0] / "001") == "001"
+
+
 def test_a_list_of_folders_that_is_cut_says_so(lab: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "are shown" not in lab.get("/new")
     monkeypatch.setattr(pages.new, "_MOST", 1)

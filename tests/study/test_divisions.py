@@ -89,7 +89,9 @@ def test_lines_that_share_their_volunteers(spiked: Cohort) -> None:
     assert set(line[(found.part == "test") & (label == "CTC")]) == {"A549"}
     assert (label[found.part == "test"] == "leukocyte").any()
     assert apart(spiked, found.part)
-    assert any("half of the donors" in words for words in found.warnings)
+    assert any("half of the donors that have cell_line 'A549'" in words for words in found.warnings), (
+        "quoted: a donor's"
+    )
 
 
 def test_unlabelled_cells_of_the_value_teach_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+import tifffile
 
 from brightctc.bundle import Bundle
 from brightctc.cohort import Classes, Cohort
@@ -61,6 +62,18 @@ def test_unchanged_cells_are_scored_as_evaluate_scores_them(bundles, cohort):
         assert np.array_equal(
             logit[0, index], scored_cells(bundle, cohort, rows, "bright_field", None).logit, equal_nan=True
         )
+
+
+def test_crops_that_lose_their_background_are_not_called(bundles, cohort, tmp_path):
+    """A blank picture would be called in their place."""
+    rows, _ = task(bundles, cohort)
+    rows = rows.tail(2)
+    black = tmp_path / "black.tif"
+    tifffile.imwrite(black, np.zeros((24, 24), np.uint16), photometric="minisblack")
+    rows = rows.with_columns(bright_field=pl.Series([str(black), rows["bright_field"][1]]))
+    logit = changed_logits(bundles[:1], cohort, rows, 0)
+    assert np.isnan(logit[:, 0, 0]).all()
+    assert np.isfinite(logit[0, 0, 1])
 
 
 def test_changed_cells_do_not_depend_on_their_order(bundles, cohort):

@@ -11,7 +11,8 @@ import polars as pl
 from brightctc.check.crops import CHANNELS, Crops
 from brightctc.check.predictable import beyond_chance, encoding_auc, features_auc
 from brightctc.check.problems import MOST_EXAMPLES, Problem
-from brightctc.cohort.folder import Cohort
+from brightctc.cohort.expressions import plain_numbers
+from brightctc.cohort.folder import TEXT_COLUMNS, Cohort
 
 WARN_FROM, STRONG_FROM = 0.7, 0.9
 _NAMED = ("sample_id", "donor_id", "cartridge_id", "site", "instrument", "pixel_size_um")
@@ -122,7 +123,10 @@ def _sources(cohort: Cohort, crops: Crops, days: Sequence[str | None]) -> Iterat
     conditions = [column for column in cells.columns if _CONDITION.search(column)]
     for column in dict.fromkeys([*_NAMED, *dates, *conditions]):
         if column in cells.columns and column not in _NO_CONDITION:
-            yield column, cells[column].cast(pl.String).str.head(10) if column in dates else cells[column]
+            if column in dates:
+                yield column, cells[column].cast(pl.String).str.head(10)
+            else:  # 12.40 is text in the table
+                yield column, cells[column] if column in TEXT_COLUMNS else plain_numbers(cells[column])
     yield "folder", pl.Series([None if p is None else PurePath(p).parent.as_posix() for p in cells["bright_field"]])
     yield "imaging_day", pl.Series(days, dtype=pl.String)
     bright = pl.DataFrame({"row": pl.Series(range(cells.height), dtype=pl.UInt32)}).join(

@@ -54,15 +54,15 @@ def select(table: pl.DataFrame, expression: str, option: str) -> pl.Series:
 
 
 def _as_numbers(table: pl.DataFrame, names: list[str]) -> list[pl.Series]:
-    found = []
-    for column in (table[name] for name in set(names) - set(TEXT_COLUMNS) if name in table.columns):
-        if column.dtype != pl.String or column.null_count() == column.len():
-            continue
-        numbers = column.cast(pl.Float64, strict=False)
-        is_code = column.str.contains(r"^[+-]?0\d")  # 007 is a name
-        if numbers.null_count() == column.null_count() and not is_code.any():
-            found.append(numbers)
-    return found
+    return [plain_numbers(table[name]) for name in set(names) - set(TEXT_COLUMNS) if name in table.columns]
+
+
+def plain_numbers(column: pl.Series) -> pl.Series:
+    """A text column as Float64 where all of its text is plain numbers (007 is a name); else as it is."""
+    if column.dtype != pl.String or column.null_count() == column.len():
+        return column
+    numbers, is_code = column.cast(pl.Float64, strict=False), column.str.contains(r"^[+-]?0\d")
+    return column if numbers.null_count() > column.null_count() or is_code.any() else numbers
 
 
 def _per_row(found: pl.Series, rows: int, where: str, columns: str) -> pl.Series:

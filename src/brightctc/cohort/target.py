@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 from brightctc import files
-from brightctc.cohort.folder import read_about
 from brightctc.cohort.sealed import merge_openings
 from brightctc.errors import UserError
 
@@ -80,6 +79,8 @@ def _refuse_losses(folder: Path) -> None:
 def _copied(folder: Path) -> bool:
     """Did the import that made this cohort copy its images into it?"""
     try:
-        return bool(read_about(folder).provenance.get("copied"))
+        about = files.read_yaml(folder / "cohort.yaml")  # whatever else is wrong with it
     except UserError:
         return False
+    provenance = about.get("provenance") if isinstance(about, dict) else None
+    return isinstance(provenance, dict) and bool(provenance.get("copied"))

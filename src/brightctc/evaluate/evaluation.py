@@ -110,12 +110,17 @@ class Evaluation:
     @property
     def holders(self) -> tuple[int, int]:
         """Known units (donors, samples), in all and with positive cells; a sample that stands for a donor is none."""
-        known = [
-            (member, positive)
-            for member, positive in zip(self.members, self.positive, strict=True)
-            if member is not NOBODY and member[0] == self.claim.by
-        ]
-        return len({member for member, _ in known}), len({member for member, positive in known if positive})
+        return known_holders(self.members, self.positive, self.claim)
+
+
+def known_holders(members: list, positive: np.ndarray, claim: Claim) -> tuple[int, int]:
+    """How many units of a claim hold cells, and positive ones: those that are known, and no sample for a donor."""
+    known = [
+        (member, yes)
+        for member, yes in zip(members, positive, strict=True)
+        if member is not NOBODY and member[0] == claim.by
+    ]
+    return len({member for member, _ in known}), len({member for member, yes in known if yes})
 
 
 def evaluation_of(

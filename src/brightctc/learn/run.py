@@ -104,6 +104,7 @@ class _Plan:
             "seed": self.seed,
             "threads": self.threads,
             "cells": fingerprint(self.cohort),
+            "source": None if self.source is None else self.source.hash,
             "unlabelled": fingerprint_of(self.cohort.cells.filter(teaching(self.cohort)))
             if ways.way(self.recipe.dapi).unlabelled and self.cohort.split is not None
             else None,
@@ -194,6 +195,7 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
         "seed": "seed",
         "threads": "thread count",
         "cells": "cohort or its split",
+        "source": "bundle to start from",
         "unlabelled": "choice of cells without a label",
     }
     changed = [words[key] for key in identity if former.get(key) != identity[key]]

@@ -10,7 +10,7 @@ import scipy
 from brightctc.metrics.ends import Interval
 from brightctc.metrics.figures import Scored
 from brightctc.metrics.intervals import Difference, resampled_differences
-from brightctc.metrics.units import Unit, members_of
+from brightctc.metrics.units import Unit
 
 _CHANCE = 0.05
 _PERMUTATIONS = 20_000  # more than there are: all of them are taken (up to 14 paired seeds, 8 against 8)
@@ -60,8 +60,7 @@ def compare(
     than which so many resamples can't show; so it takes 40 of them. The options are those of `intervals`.
     """
     positive = np.asarray(positive, dtype=bool)
-    members = members_of(positive.size, unit, groups)
-    found = resampled_differences(positive, (first, second), names, unit, members, (resamples, seed))
+    found = resampled_differences(positive, (first, second), names, unit, groups, (resamples, seed))
     return {name: _comparison(each, resamples) for name, each in found.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from brightctc.metrics.curves import Order, weighted_areas
 from brightctc.metrics.ends import FROM_MINUS_ONE, Interval, interval_from, percentile_ends, share_ends
 from brightctc.metrics.resampling import resample_weights
-from brightctc.metrics.units import LIGHTEST, TOO_FEW, Unit, holders, members_of, weight_of
+from brightctc.metrics.units import LIGHTEST, TOO_FEW, Unit, are_known, holders, members_of, weight_of
 
 _ROWS = 200  # resamples held at a time
 
@@ -36,7 +36,9 @@ def cliffs_delta(
     value = 2 * float(weighted_areas(positive, order, np.ones((1, len(values))))[0][0]) - 1
     kept = None if groups is None else [group for group, has in zip(groups, known, strict=True) if has]
     members, unit = members_of(len(values), unit, kept), "cell" if kept is None else unit
-    units, fewest = weight_of("roc_auc", positive, members, unit), min(holders(positive, members).values())
+    counted = are_known(len(values), unit, kept)
+    units = weight_of("roc_auc", positive[counted], members[counted], unit)
+    fewest = min(holders(positive[counted], members[counted]).values())
     if units is not None and (fewest < TOO_FEW or units < LIGHTEST):
         light = (
             f"only {fewest} {unit}(s) with cells of a class"

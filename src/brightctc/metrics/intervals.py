@@ -30,6 +30,7 @@ from brightctc.metrics.resampling import resampled_figures
 from brightctc.metrics.units import (
     TOO_FEW,
     Unit,
+    are_known,
     meaning_of_units,
     members_of,
     too_few,
@@ -98,12 +99,13 @@ def intervals(
     (resampling adds noise, and an absolute difference only grows with it).
     """
     positive = np.asarray(positive, dtype=bool)
-    members = members_of(positive.size, unit, groups)
-    point, lacking = _mean_figures(positive, seeds), too_few(positive, members, unit)
+    members, known = members_of(positive.size, unit, groups), are_known(positive.size, unit, groups)
+    counted = positive[known], members[known]
+    point, lacking = _mean_figures(positive, seeds), too_few(*counted, unit)
     resampled = {}
     if set(lacking) != set(FIGURES) and positive.size:
         resampled = resampled_figures(positive, seeds, members, resamples, seed)
-    weights = {name: weight_of(name, positive, members, unit) for name in FIGURES}
+    weights = {name: weight_of(name, *counted, unit) for name in FIGURES}
     shown = {
         name: _interval(name, point[name], resampled.get(name), weights[name], lacking.get(name)) for name in FIGURES
     }
@@ -112,7 +114,7 @@ def intervals(
     meaning = meaning_of_units(unit, len(seeds), resamples)
     if set(lacking) == set(FIGURES):
         meaning = f"no intervals, since fewer than {TOO_FEW} {unit}s hold cells of each class"
-    return Intervals(shown, unit, meaning, warnings_of(positive, members, unit))
+    return Intervals(shown, unit, meaning, warnings_of(*counted, unit))
 
 
 def differences(
@@ -132,8 +134,7 @@ def differences(
     No interval where a figure would have none, or where the difference is the same in every resample (but for 0).
     """
     positive = np.asarray(positive, dtype=bool)
-    members = members_of(positive.size, unit, groups)
-    found = resampled_differences(positive, (first, second), names, unit, members, (resamples, seed))
+    found = resampled_differences(positive, (first, second), names, unit, groups, (resamples, seed))
     return {name: each.interval for name, each in found.items()}
 
 
@@ -142,11 +143,13 @@ def resampled_differences(
     pair: tuple[Sequence[Scored], Sequence[Scored]],
     names: Sequence[str],
     unit: Unit,
-    members: np.ndarray,
+    groups: Sequence[Hashable] | None,
     drawing: tuple[int, int],
 ) -> dict[str, Difference]:
-    """What `differences` and `compare` rest on. members: int[n], the unit of each cell; drawing: resamples and seed."""
-    lacking = too_few(positive, members, unit)
+    """What `differences` and `compare` rest on. drawing: resamples and seed."""
+    members, known = members_of(positive.size, unit, groups), are_known(positive.size, unit, groups)
+    counted = positive[known], members[known]
+    lacking = too_few(*counted, unit)
     points = [_mean_figures(positive, seeds) for seeds in pair]
     found = {}
     drawn: list[dict[str, np.ndarray]] = []
@@ -157,7 +160,7 @@ def resampled_differences(
         for name in names:
             apart = drawn[0][name] - drawn[1][name] if drawn and name in wanted else None
             value = points[0][name] - points[1][name]
-            weight = weight_of(name, positive, members, unit)
+            weight = weight_of(name, *counted, unit)
             found[name] = Difference(name, value, apart, weight, lacking.get(name))
     return found
 

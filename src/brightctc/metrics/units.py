@@ -24,6 +24,13 @@ def members_of(cells: int, unit: Unit, groups: Sequence[Hashable] | None) -> np.
     return unit_numbers(groups) if unit != "cell" and groups is not None else np.arange(cells)
 
 
+def are_known(cells: int, unit: Unit, groups: Sequence[Hashable] | None) -> np.ndarray:
+    """bool[cells]: is the unit of a cell known? Those of the group None are drawn together, and no unit is counted."""
+    if unit == "cell" or groups is None:
+        return np.ones(cells, dtype=bool)
+    return np.array([group is not None for group in groups], dtype=bool)
+
+
 def effective_number(cells: np.ndarray) -> float:
     """How many units of equal size weigh like these: (Σm)² / Σm² (Kish 1965, Survey Sampling, ch. 11); 0 of none.
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from brightctc.evaluate.evaluation import Evaluation
 from brightctc.metrics import Interval
+from brightctc.metrics.ends import CONSTANT
 from brightctc.report.explained import Explained
 from brightctc.report.runs import Measured
 from brightctc.report.table import ends, written
@@ -85,16 +86,17 @@ def _border(found: Measured) -> Verdict:
     if area.value is None:
         return Verdict("open", f"Whether the background knows the class can't be told here: {_why(area)}.")
     told = f"the border with the cell erased reaches a ROC-AUC of {area.value:.3f}"
-    if area.low is None or area.high is None:
+    low, high = (area.value, area.value) if area.reason == CONSTANT else (area.low, area.high)
+    if low is None or high is None:
         return Verdict("open", f"{told[0].upper()}{told[1:]}, without an interval; chance is 0.5 ({_why(area)}).")
-    told += f" ({ends(area)})"
-    if area.low > CHANCE:
+    told += f" ({area.reason})" if area.reason == CONSTANT else f" ({ends(area)})"
+    if low > CHANCE:
         return Verdict(
             "against",
             f"Background alone predicts the class: {told}, above chance. The classes differ in how or when they were "
             "imaged, and the network may have learned that.",
         )
-    if area.high < CHANCE:
+    if high < CHANCE:
         return Verdict(
             "against",
             f"Background alone predicts the class, the other way round than in training: {told}, below chance. The "

@@ -85,6 +85,16 @@ class Jobs:
         path = folder.resolve().relative_to(self.roots[root].resolve())
         return "" if path == Path() else path.as_posix()
 
+    def name_of(self, root: int, folder: Path) -> str:
+        """A sample's name where its files don't tell it: the folder's place, with its root's where there are several.
+
+        Two folders never have one name, since samples of one name are one blood.
+        """
+        below, own = self.below(root, folder), self.roots[root].resolve()
+        alike = [place.resolve().name for place in self.roots].count(own.name) > 1
+        first = own.as_posix().lstrip("/") if alike else own.name
+        return below if below and len(self.roots) == 1 else "/".join(filter(None, (first, below)))
+
     def start(self, wanted: Wanted) -> None:
         """Begin. Raises UserError while another job runs."""
         with self._lock:

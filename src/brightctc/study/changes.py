@@ -20,7 +20,7 @@ from brightctc.bundle.contract import BIT_DEPTHS
 from brightctc.bundle.runtime import Session
 from brightctc.cohort import Cohort, ImageFault, read_images
 from brightctc.predict.preparers import default_workers
-from brightctc.preprocess import Preparation, border_median, centred, resampled
+from brightctc.preprocess import Preparation, background_fault, border_median, centred, resampled
 
 Progress = Callable[..., None]
 FULL_BITS = 8  # from which the bits of a coarser camera are counted down
@@ -216,7 +216,10 @@ def _outputs(
     sizes: list[float | None],
     pool: ThreadPoolExecutor,
 ) -> np.ndarray:
-    """float64 (networks, cells). Seeds of one split share a preparation; it is then done once for all of them."""
+    """float64 (networks, cells), NaN where a crop can't be scored.
+
+    Seeds of one split share a preparation; it is then done once for all of them.
+    """
     ready: list[tuple[Preparation, np.ndarray]] = []
     found = np.empty((len(networks), len(crops)))
     for index, (preparation, session) in enumerate(networks):
@@ -224,7 +227,8 @@ def _outputs(
         if inputs is None:
             inputs = np.stack(list(pool.map(partial(_prepared, preparation), crops, sizes)))
             ready.append((preparation, inputs))
-        found[index] = session.run(inputs).logit
+        unseen = [background_fault(preparation.settings, {"bright_field": crop}) is not None for crop in crops]
+        found[index] = np.where(unseen, np.nan, session.run(inputs).logit)
     return np.where(np.isfinite(found), found, np.nan)
 
 

@@ -81,7 +81,9 @@ def leave_out(cohort: Cohort, column: str, value: str, seed: int) -> Parts:
     if not _enough(division, ~whole):
         groups = rng.permutation(groups)[: max(1, round(CROSSED_SHARE * len(groups)))]
         whole = np.isin(division.groups.of, groups)
-        division.warnings.append(f"half of the donors that have {column} {value} also train, without their cells of it")
+        division.warnings.append(
+            f"half of the donors that have {column} {value!r} also train, without their cells of it"
+        )
         if not _enough(division, ~whole & ~having):
             raise UserError(
                 f"without {column} {value!r} too few cells of both classes remain for training",

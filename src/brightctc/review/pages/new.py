@@ -32,7 +32,7 @@ def start(desk: Desk, asking: Asking) -> Response:
         raise HTTPException(400, "There is no such bundle.")
     root = whole_number(form.get("root", ""), _NONE)
     folder = jobs.folder_of(root, form.get("in", ""))
-    sample = jobs.below(root, folder) or folder.resolve().name
+    sample = jobs.name_of(root, folder)
     pattern = form.get("pattern", "").strip() or PRESETS.get(form.get("preset", ""), "")
     names = (form.get("bright_field", "").strip() or "BF", form.get("dapi", "").strip())
     jobs.start(Wanted(folder, sample, jobs.bundles[bundle], pattern, *names, by=asking.who.name))

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
+from brightctc.evaluate.evaluation import known_holders
 from brightctc.metrics import Interval, design_effect, learning_curve, positives_needed, unit_numbers, units_needed
 from brightctc.report.document import Curves, Line, Section
 from brightctc.report.table import Column, Table, table
@@ -125,7 +126,7 @@ def _planner(row: Row) -> Section:
 
 
 def _units(row: Row) -> Table:
-    held = len({m for m, yes in zip(row.members, row.positive, strict=True) if yes})
+    _, held = known_holders(row.members, row.positive, row.claim)
     unit = "positive cells" if row.claim.unit == "cell" else f"{row.claim.unit}s with positive cells"
     columns = [Column("figure"), Column("here", "number", ".3f"), Column(f"{unit} here", "number")]
     columns += [Column(f"for ± {width:g}", "number") for width in _HALF_WIDTHS]

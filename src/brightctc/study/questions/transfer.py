@@ -64,7 +64,7 @@ def _values(cohort: Cohort, options: Options, column: str) -> Plan:
     for value in values_of(cohort, column):
         name = folder_name(f"without_{value}")
         exam = Exam("left_out", "test", f"cells of the {column} that was left out")
-        variants.append(Variant(name, f"trained without {column} {value}", recipe, division=name, exams=(exam,)))
+        variants.append(Variant(name, f"trained without {column} {value!r}", recipe, division=name, exams=(exam,)))
         try:
             parts = leave_out(cohort, column, value, options.seed)
         except UserError as error:
