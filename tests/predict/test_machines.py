@@ -120,6 +120,9 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def gpu(driver: None, monkeypatch: pytest.MonkeyPatch) -> type[FakeCuda]:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime.capi.onnxruntime_pybind11_state  # noqa: F401 - its errors are real
+
     FakeCuda.calls = []
     fake = SimpleNamespace(InferenceSession=FakeCuda, get_available_providers=lambda: [PROVIDER])
     monkeypatch.setitem(sys.modules, "onnxruntime", fake)
@@ -167,6 +170,15 @@ def test_a_gpu_that_fails_is_an_error_and_not_a_hang(
             future.result(timeout=10)
     with pytest.raises(UserError, match="out of memory"):  # more than there is room for at a time
         session.run(np.zeros((5000, 1, 16, 16), np.float32))
+
+
+def test_a_fault_of_ours_is_no_hang_either(gpu: type[FakeCuda], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output is missing: no error of the GPU's, so it is not told as one."""
+    monkeypatch.setattr(FakeCuda, "run", lambda *_: [])
+    session = CudaSession(tiny_network(1, 16), (1, 16, 16))
+    for future in [session.start(np.zeros((BATCH, 1, 16, 16), np.float32)) for _ in range(200)]:
+        with pytest.raises(TypeError):
+            future.result(timeout=10)
 
 
 def test_a_network_that_the_gpu_refuses_is_one_error(

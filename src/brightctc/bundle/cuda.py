@@ -1,8 +1,10 @@
 """The network on an NVIDIA GPU, by ONNX Runtime's CUDA provider: the same batches, in float32."""
 
 import os
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +47,10 @@ class CudaSession:
         """
         import onnxruntime
 
-        self.shape = shape
+        self.shape, self._failures = shape, _failures()
         try:
             self._session: Any = onnxruntime.InferenceSession(onnx, providers=[(PROVIDER, _NO_TF32)])
-        except Exception as error:  # ONNX Runtime's own errors are of no narrower class
+        except self._failures as error:
             raise UserError(
                 f"the GPU does not take this network: {_first_line(error)}", where, "say --device cpu"
             ) from error
@@ -91,7 +93,7 @@ class CudaSession:
             for place, (inputs, _) in enumerate(taken):
                 full[place * BATCH : place * BATCH + len(inputs)] = inputs
             found = self._session.run(list(OUTPUTS), {self._input: full})
-        except Exception as error:  # noqa: BLE001 - as above; and whatever it is, who waits for a future must be told
+        except self._failures as error:
             told = UserError(
                 f"the GPU could not score: {_first_line(error)}", "CUDA", "say --device cpu, or free the GPU's memory"
             )
@@ -102,7 +104,17 @@ class CudaSession:
                 cells = slice(place * BATCH, place * BATCH + len(inputs))
                 future.set_result(Outputs(*(np.asarray(array[cells]) for array in found)))
         finally:
+            for _, future in taken:
+                if not future.done():  # a fault of ours: who waits must hear of it
+                    future.set_exception(sys.exception())
             self._room.release(len(taken))
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises: classes of its own, which have no base but Exception, and two of Python's."""
+    names = vars(import_module("onnxruntime.capi.onnxruntime_pybind11_state")).values()
+    own = [each for each in names if isinstance(each, type) and issubclass(each, Exception)]
+    return (*own, RuntimeError, MemoryError)
 
 
 def _first_line(error: Exception) -> str:
