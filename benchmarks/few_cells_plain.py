@@ -38,7 +38,7 @@ class Plain:
         self.network.eval()
         found = []
         for start in range(0, len(crops), BATCH):
-            outputs = self.network(_IMAGENET(self.images(crops[start : start + BATCH])))
+            outputs = self.network(_channels_last(_IMAGENET(self.images(crops[start : start + BATCH]))))
             found.append(outputs[:, 1] - outputs[:, 0])
         return torch.cat(found).double().numpy()
 
@@ -69,6 +69,11 @@ def kept(path: Path, crops: list[np.ndarray], positive: np.ndarray, seed: int) -
     return plain
 
 
+def _channels_last(images: Tensor) -> Tensor:
+    """The order in memory in which a step takes two thirds of the time."""
+    return images.contiguous(memory_format=torch.channels_last)
+
+
 def fine_tuned(crops: list[np.ndarray], positive: np.ndarray, seed: int) -> Plain:
     """Train on all these cells."""
     torch.manual_seed(seed)
@@ -78,11 +83,11 @@ def fine_tuned(crops: list[np.ndarray], positive: np.ndarray, seed: int) -> Plai
     steps = EPOCHS * max(1, len(crops) // BATCH)
     optimiser = torch.optim.AdamW(plain.network.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    plain.network.train()
+    plain.network.to(memory_format=torch.channels_last).train()
     for _ in range(EPOCHS):
         for chosen in torch.randperm(len(crops))[: BATCH * max(1, len(crops) // BATCH)].split(BATCH):
             inputs = torch.stack([_IMAGENET(_CHANGES(images[index])) for index in chosen])
-            loss = functional.cross_entropy(plain.network(inputs), labels[chosen])
+            loss = functional.cross_entropy(plain.network(_channels_last(inputs)), labels[chosen])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
