@@ -136,6 +136,37 @@ FOUND = [
 ]
 
 
+def make_chart(path: Path, samples: list[str]) -> Path:
+    """As `drift` writes it."""
+    row = {"scores": "a.csv", "cells": 12, "unlike": 0.1, "centre": 0.0, "limit": 0.5, "concern": None}
+    pl.DataFrame([row | {"sample_id": sample} for sample in samples]).write_csv(path)
+    path.with_suffix(".png").write_bytes(b"the picture")
+    return path
+
+
+def test_control_charts_with_their_sample_are_deleted_with_the_picture(tmp_path: Path) -> None:
+    make_cohort(tmp_path / "cohort")
+    make_chart(tmp_path / "theirs.csv", ["S02", "S01"])
+    make_chart(tmp_path / "named_by_donor.csv", ["D01"])
+    others = make_chart(tmp_path / "others.csv", ["S02", "S03"])
+    result = withdraw("D01", [tmp_path], remove=True)
+    assert [(held.kind, held.path.name, len(held.images)) for held in result.removed] == [
+        ("chart", "named_by_donor.csv", 1),
+        ("chart", "theirs.csv", 1),
+        ("cohort", "cohort", 20),
+    ]
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["others.csv", "others.png"]
+    assert others.read_bytes().count(b"S0") == 2
+
+
+def test_a_sample_of_two_donors_leaves_its_chart(tmp_path: Path) -> None:
+    cohort = make_cohort(tmp_path / "cohort")
+    cells = read_rows(cohort / "cells.csv").with_columns(sample_id=pl.lit("pooled"))
+    write_rows(cohort / "cells.csv", cells)
+    make_chart(tmp_path / "chart.csv", ["pooled"])
+    assert [held.kind for held in withdraw("D01", [tmp_path]).holdings] == ["cohort"]
+
+
 @pytest.mark.parametrize("donors", [True, False], ids=["donors in the table", "donors in the cohort alone"])
 def test_what_a_stopped_scoring_has_kept_is_deleted_whole(tmp_path: Path, donors: bool) -> None:
     cohort = make_cohort(tmp_path / "cohort")

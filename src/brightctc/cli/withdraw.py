@@ -15,6 +15,7 @@ _WHAT_HAPPENS = {
     "scores": "rows are removed",
     "scoring": "deleted: a scoring that was stopped; score again without these cells",
     "features": "rows are removed",
+    "chart": "deleted: chart the samples again without theirs",
     "evaluation": "rows are removed; its figures are marked",
     "explanation": "deleted: explain again without these cells",
     "report": "deleted: write it again without these cells",
@@ -24,6 +25,8 @@ _WHAT_HAPPENS = {
     "cohort": "rows are removed",
     "mention": "mentions the id: look at it by hand",
 }
+
+_BESIDE = {"features": "masks", "chart": "picture", "report": "PDF", "explanation": "files"}
 
 
 def command(
@@ -74,7 +77,7 @@ def _row(result: "WithdrawResult", holding: "Holding", remove: bool) -> list[obj
     if holding.kind == "run" and not holding.certain:
         what = "stopped before its bundle was written: can't tell"
     if holding.images:
-        made = {"features": "masks", "report": "PDF", "explanation": "files"}.get(holding.kind, "copied images")
+        made = _BESIDE.get(holding.kind, "copied images")
         what += f", {len(holding.images):,} {made} deleted"
     why = next((why for place, why in result.failed if place is holding), None)
     if remove and why is not None:

@@ -15,12 +15,22 @@ from brightctc.cohort.shards import read_shards
 from brightctc.errors import UserError
 from brightctc.predict.work import pieces_in
 from brightctc.withdraw.mentions import find_mentions
-from brightctc.withdraw.tables import DonorCells, donor_mask, donor_rows, has_cells, has_features, read_rows, result_of
+from brightctc.withdraw.tables import (
+    DonorCells,
+    donor_mask,
+    donor_rows,
+    has_cells,
+    has_features,
+    has_samples,
+    read_rows,
+    result_of,
+)
 
 Kind = Literal[
     "scores",
     "scoring",
     "features",
+    "chart",
     "evaluation",
     "explanation",
     "report",
@@ -40,8 +50,8 @@ class Holding:
     """One place that holds the donor. A scoring is one that was stopped, with the cells that it has kept.
 
     cells:  rows of the donor (None where they can't be counted: a bundle keeps hashes).
-    images: copies of their images inside a cohort, masks beside features, the PDF of a report, or all that is in an
-    explanation, which removal deletes; originals: image files that removal leaves.
+    images: copies of their images inside a cohort, masks beside features, the picture of a chart, the PDF of a report,
+    or all that is in an explanation, which removal deletes; originals: image files that removal leaves.
     certain: False for a run that was stopped before it wrote its bundle, and for files that only mention the id.
     """
 
@@ -65,6 +75,7 @@ def find_holdings(donor: str, paths: list[Path]) -> tuple[list[Holding], list[st
     cells = donor_cells(donor, [held.path for held in cohorts])
     inside = [
         *_tables(tables, cells, warnings),
+        *_charts(tables, cells, warnings),
         *_scorings(folders, cells, warnings),
         *_reports(folders, paths, cells, warnings),
         *_explanations(folders, cells, warnings),
@@ -175,6 +186,21 @@ def _tables(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Itera
             yield Holding("features", table, int(rows.sum()), _masks(table, held.filter(rows)))
         else:
             yield Holding("scores", table, int(rows.sum()))
+
+
+def _charts(tables: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:
+    """Control charts with a sample that is the donor's alone; a sample without a name goes by its donor."""
+    for table in tables:
+        if not has_samples(table):
+            continue
+        try:
+            samples = set(read_rows(table)["sample_id"])
+        except UserError as error:
+            warnings.append(f"not searched: {error.where}: {error.what}")
+            continue
+        if samples & {*cells.samples, cells.donor}:
+            picture = table.with_suffix(".png")
+            yield Holding("chart", table, images=(picture,) if picture.is_file() else ())
 
 
 def _scorings(folders: list[Path], cells: DonorCells, warnings: list[str]) -> Iterator[Holding]:

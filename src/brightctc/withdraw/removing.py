@@ -29,7 +29,7 @@ def remove(holding: Holding, cells: DonorCells) -> None:
             shutil.rmtree(holding.path)
     elif holding.kind == "evaluation":
         _remove_from_evaluation(holding.path, cells)
-    elif holding.kind == "report":
+    elif holding.kind in ("report", "chart"):
         for path in (*holding.images, holding.path):
             path.unlink(missing_ok=True)
     elif holding.kind == "explanation":

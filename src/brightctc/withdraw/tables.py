@@ -12,6 +12,7 @@ from brightctc.errors import UserError
 
 _OF_SCORES = {"cell_id", "score"}
 _OF_FEATURES = {"cell_id", "flags", "focus", "centre_distance"}
+_OF_CHART = {"scores", "sample_id", "unlike", "centre", "limit", "concern"}
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,26 @@ def has_cells(path: Path) -> bool:
 
     A label table is the user's own source, like the images: it is named to them, and never edited.
     """
+    columns = _columns(path)
+    return columns is None or _of_cells(columns, path)  # reading it whole then says why it can't be searched
+
+
+def has_samples(path: Path) -> bool:
+    """Is this file the table of a control chart, as `drift` writes it? Only its head is read."""
+    return path.suffix == ".csv" and (_columns(path) or set()) >= _OF_CHART
+
+
+def _columns(path: Path) -> set[str] | None:
+    """Those that the head of a table names; None where it can't be read."""
     try:
         if path.suffix == ".parquet":
             with path.open("rb") as file:  # a path would be taken for a pattern
-                return _of_cells(set(pl.read_parquet_schema(file)), path)
+                return set(pl.read_parquet_schema(file))
         with path.open("rb") as file:
             head = file.readline(65536).decode("utf-8-sig", "replace")
-        return _of_cells(set(head.replace('"', "").strip().split(",")), path)
+        return set(head.replace('"', "").strip().split(","))
     except (OSError, pl.exceptions.PolarsError):
-        return True  # reading it whole then says why it can't be searched
+        return None
 
 
 def has_features(table: pl.DataFrame) -> bool:

@@ -47,7 +47,8 @@ def withdraw(donor: str, paths: Sequence[Path], *, remove: bool = False) -> With
 
     With `remove`: rows of cohorts, splits, scores, features and evaluations go, with the masks beside features and the
     images that an import had copied into a cohort; original images outside are never touched. Reports and explanations,
-    which show their cells, are deleted, and what stopped scorings have kept. Bundles, runs and evaluations, which have
+    which show their cells, and control charts, which show their samples, are deleted, and what stopped scorings have
+    kept. Bundles, runs and evaluations, which have
     learned from or counted these cells, are marked by a file WITHDRAWN.json (predict and evaluate refuse a marked
     bundle). Runs that were stopped before they wrote a bundle and files that only mention the id are listed, and left
     to the user.
