@@ -70,6 +70,8 @@ TRAINED = {
     "pseudo_labels": _way("pseudo-labels, all cells", "dapi.way=pseudo_labels", steps=150),
     "warm_start": _way("warm start, all cells", "dapi.way=warm_start", "dapi.first_steps=100", steps=200),
     "consistency": _way("turned crops score alike", "train.consistency=0.1", steps=300),
+    "layer_decay": _way("early layers learn slower", "train.layer_decay=0.8"),
+    "mixup": _way("crops mixed in pairs (mixup)", "train.mixup=0.2"),
     "folds": _way("five folds averaged, whole crops", "train.folds=5", steps=120),
     "accurate": Row("`accurate`: distilled, all cells", "accurate"),
     "together": Row("`accurate`, turned crops score alike", "accurate", ("train.consistency=0.1",)),
