@@ -64,8 +64,9 @@ def kept(path: Path, crops: list[np.ndarray], positive: np.ndarray, seed: int) -
     plain = replace(plain, seconds=time.perf_counter() - start)
     path.parent.mkdir(parents=True, exist_ok=True)
     scale = torch.tensor([plain.black, plain.white, plain.seconds], dtype=torch.float64)
+    state = {name: value.contiguous() for name, value in plain.network.state_dict().items()}
     with files.new_file(path) as new:
-        new.write_bytes(save({**plain.network.state_dict(), "scale": scale}))
+        new.write_bytes(save({**state, "scale": scale}))
     return plain
 
 
