@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 OFFLINE := HF_HUB_OFFLINE=1
 
 .PHONY: help install demo test lint bench bench-ablation bench-coverage bench-doubt bench-faults bench-few-cells bench-jurkat bench-morphology bench-review \
-	bench-made-cells bench-scaling bench-speed bench-throughput docs clean
+	bench-made-cells bench-scaling bench-speed bench-thresholds bench-throughput docs clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -42,7 +42,7 @@ lint: $(READY) ## format, lint, types and layers
 	$(BIN)/lint-imports --no-cache
 
 bench: bench-jurkat bench-morphology bench-made-cells bench-throughput bench-coverage bench-speed \
-	bench-scaling bench-faults bench-doubt bench-ablation bench-few-cells bench-review ## all benchmarks; they write docs/results/
+	bench-scaling bench-faults bench-doubt bench-ablation bench-few-cells bench-thresholds bench-review ## all benchmarks; they write docs/results/
 
 bench-jurkat: $(READY) ## real cells: the default recipe beside simpler models
 	$(BIN)/python benchmarks/jurkat.py
@@ -73,6 +73,9 @@ bench-review: $(READY) ## the review app under load: twenty readers on 100,000 c
 
 bench-few-cells: $(READY) ## few labelled cells: every way beside simpler models; hours, goes on where it was stopped
 	$(BIN)/python benchmarks/few_cells.py
+
+bench-thresholds: $(READY) ## where few validation cells put the line; with the networks that bench-few-cells has kept
+	$(BIN)/python benchmarks/thresholds.py
 
 bench-faults: $(READY) ## scoring that is killed and gone on with, twenty times
 	$(BIN)/python benchmarks/faults.py

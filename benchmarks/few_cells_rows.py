@@ -148,7 +148,7 @@ def _logits(
         logits = [np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])]
         if upright:
             logits.append(_upright(bundle, _crops(cohort, part)[0]))
-        return seconds, logits, bundle.threshold.logit
+        return seconds, logits, bundle.validation.line("f1").logit  # by the rule as it is now
     (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
     if row.model == "plain":
         plain = kept(folder.with_suffix(".safetensors"), crops, labels, draw)

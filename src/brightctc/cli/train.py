@@ -68,7 +68,7 @@ def command(
     )
     printer.warn(result.warnings)
     printer.say(
-        f"threshold: a score of {result.bundle.threshold.score:.3f}, where F1 on the validation cells is largest "
+        f"threshold: a score of {result.bundle.threshold.score:.3f}, from which the largest F1 is expected "
         "(scores rank cells; 0.5 means nothing special)"
     )
     printer.say(f"model: {result.bundle.folder}")

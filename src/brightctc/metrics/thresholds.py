@@ -1,8 +1,9 @@
 """Where to draw the line: a threshold on the logit, chosen on validation cells alone and then frozen.
 
-Three policies. `f1`: the largest F1. `recall=0.95`: the fewest calls that find this share of the
-positives. `budget=200`: as many calls as a reader will look at in a sample. All three put the line in the
-middle of a gap between two validation cells, so that rounding on another machine moves no cell across it.
+Three policies. `f1`: the largest F1 that is expected of cells like these. `recall=0.95`: the fewest calls that find
+this share of the positives. `budget=200`: as many calls as a reader will look at in a sample. The latter two put the
+line in the middle of a gap between two validation cells, and all keep away from cells, so that rounding on another
+machine moves none across it.
 """
 
 import math
@@ -10,12 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 
 from brightctc.errors import UserError
 from brightctc.metrics.exact import clopper_pearson
 
 FEW_POSITIVES, FEW_DONORS = 30, 3
 _MARGIN = 0.01  # in logits, below the lowest or above the highest cell, where no gap holds the line
+_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET = 0.7, 2.0
+"""What is believed before validation cells are seen: the slope's logarithm and the offset are about 0 (normal, sd)."""
+_STEEPEST, _FARTHEST = 5.0, 50.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,17 @@ class _Candidates:
         return cls(ranked[last], tp, last + 1 - tp)
 
     @property
-    def gap(self) -> np.ndarray:
-        """Width of the gap below each value, in logits; 0 below the lowest, where no cell is left."""
-        return np.append(self.value[:-1] - self.value[1:], 0.0)
+    def cells(self) -> np.ndarray:
+        """At each value: int64 (k, 2), negatives and positives."""
+        return np.diff(np.stack([self.fp, self.tp], axis=1), axis=0, prepend=0)
+
+    def beside(self, index: int, line: float) -> float:
+        """As near to `line` as the gap below value `index` allows, away from both cells."""
+        middle, upper = self.below(index), float(self.value[index])
+        margin = min(_MARGIN, upper - middle)
+        if index + 1 == self.value.size or not margin:
+            return middle
+        return min(max(line, float(self.value[index + 1]) + margin), upper - margin)
 
     def below(self, index: int) -> float:
         """The middle of the gap below value `index`; a margin below the lowest."""
@@ -118,11 +131,45 @@ def sigmoid(logit: float) -> float:
 
 
 def _by_f1(candidates: _Candidates, _amount: float, _samples: int) -> tuple[float, list[str]]:
-    """Largest F1; among equal ones the widest gap, then the stricter line."""
-    tp, positives = candidates.tp, candidates.tp[-1]
-    f1 = 2 * tp / (tp + candidates.fp + positives)
-    best = np.flatnonzero(f1 == f1.max())
-    return candidates.below(int(best[np.argmax(candidates.gap[best])])), []
+    """The largest F1 that is expected where a cell is positive with the chance of a logistic curve through the cells.
+
+    With few positives the largest F1 of the cells themselves is a chance of these few (docs/decisions/0032). Expected
+    F1 is largest where every cell is called whose chance is above half of it (Lipton et al. 2014, arXiv 1402.1892).
+    """
+    cells = candidates.cells
+    if not cells[:, 0].any():
+        return candidates.below(candidates.value.size - 1), []
+    slope, offset = _curve(candidates.value, cells)
+    called = cells.sum(axis=1)
+    found = np.cumsum(called * scipy.special.expit(slope * candidates.value + offset))
+    f1 = 2 * found / (np.cumsum(called) + found[-1])
+    index = int(np.argmax(f1))
+    return candidates.beside(index, (float(scipy.special.logit(f1[index] / 2)) - offset) / slope), []
+
+
+def _curve(value: np.ndarray, cells: np.ndarray) -> tuple[float, float]:
+    """Slope (above 0) and offset of log-odds over value, of the largest posterior.
+
+    Targets are smoothed as in Platt (1999), so that classes that are told apart without fault have a finite slope.
+    cells: at each value, negatives and positives, (k, 2).
+    """
+    negatives, positives = cells.sum(axis=0)
+    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
+    weight = cells.sum(axis=1)
+    target = cells @ (low, high)
+
+    def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, offset = np.exp(at[0]), at[1]
+        odds = slope * value + offset
+        over = weight * scipy.special.expit(odds) - target
+        believed = at / (_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET)
+        total = float(weight @ np.logaddexp(0, odds) - target @ odds + believed @ believed / 2)
+        change = np.array([slope * (over @ value), over.sum()])
+        return total, change + believed / (_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET)
+
+    bounds = [(-_STEEPEST, _STEEPEST), (-_FARTHEST, _FARTHEST)]
+    found = scipy.optimize.minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds).x
+    return math.exp(found[0]), float(found[1])
 
 
 def _by_recall(candidates: _Candidates, target: float, _samples: int) -> tuple[float, list[str]]:

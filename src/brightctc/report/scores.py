@@ -23,7 +23,7 @@ from brightctc.report.table import SCORE, Column, Table, table
 TEMPLATE = "scores.html.j2"
 PICTURES, ROWS = 60, 500  # cells of the gallery; rows of a table
 _POLICIES = {
-    "f1": "for the largest F1 on the bundle's validation cells",
+    "f1": "for the largest F1 that is expected of cells like the bundle's validation cells",
     "recall": "for a recall of {} on the bundle's validation cells",
     "budget": "for {} calls a sample on the bundle's validation cells",
     "top": "as the {} highest scores of this input",
