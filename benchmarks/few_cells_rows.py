@@ -113,7 +113,7 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Res
     seconds, logits, threshold = _logits(folder, row, draw, cohort, part, upright=len(rows_of(name)) > 1)
 
     def result(called_by: str, logit: np.ndarray) -> Result:
-        called = logit >= threshold
+        called = logit >= (threshold if called_by == name else np.inf)
         found = figures(positive, Scored(logit, called, np.full(len(logit), np.nan)))
         return Result(
             task,

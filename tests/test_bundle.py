@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,19 @@ import pytest
 from onnx import TensorProto, helper
 
 from brightctc import files
-from brightctc.bundle import Bundle, BundleThreshold, Calibration, Seen, ValidationCells, choose, with_threshold
+from brightctc.bundle import (
+    Bundle,
+    BundleThreshold,
+    Calibration,
+    Seen,
+    ValidationCells,
+    choose,
+    runtime,
+    with_threshold,
+)
 from brightctc.bundle.runtime import OUTPUTS, Session
 from brightctc.errors import UserError
+from brightctc.metrics import choose_threshold
 from tiny_bundle import tiny_bundle, tiny_logit, tiny_network, tiny_parts
 
 
@@ -149,7 +160,10 @@ def test_another_threshold_is_a_new_bundle_that_names_its_parent(tmp_path: Path)
 
 def test_thresholds_come_from_the_validation_cells_alone(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "bundle")
-    assert choose(bundle, "f1").logit == pytest.approx(bundle.threshold.logit)
+    cells = bundle.about.validation
+    chosen = choose(bundle, "f1")
+    assert chosen.logit == choose_threshold(np.array(cells.logit), np.array(cells.positive)).logit
+    assert (np.array(cells.logit) >= chosen.logit).tolist() == list(cells.positive)
     with pytest.raises(UserError, match="not a way"):
         choose(bundle, "recall=2")
 
@@ -271,6 +285,38 @@ def test_two_threads_give_the_bits_of_one() -> None:
     inputs = np.random.default_rng(0).normal(size=(40, 1, 24, 24)).astype(np.float32)
     one, two = (Session(convolutions(), (1, 24, 24), threads=n).run(inputs) for n in (1, 2))
     assert np.array_equal(one.logit, two.logit)
+
+
+def test_a_session_that_nobody_holds_is_let_go(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "bundle")
+    inputs = np.zeros((5, *bundle.shape), np.float32)
+    session = bundle.session(threads=1)
+    former = weakref.ref(session)
+    session.run(inputs)
+    del session
+    assert former() is None
+    bundle.session(threads=1).run(inputs)
+    assert len(runtime._RETIRED) == 1, "the one before is gone"
+
+
+def test_sessions_that_are_dropped_at_work_abort_nothing(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "bundle")
+    script = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from brightctc.bundle import Bundle
+bundle = Bundle.read(Path({str(bundle.folder)!r}))
+inputs = np.zeros((8, *bundle.shape), np.float32)
+for _ in range(20):
+    session = bundle.session(threads=2)
+    begun = [session.start(inputs) for _ in range(20)]
+    begun[0].result()
+    del session
+    [each.result() for each in begun]
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_no_socket_opens_and_nothing_is_left_in_the_home_folder(tmp_path: Path) -> None:

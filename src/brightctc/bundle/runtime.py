@@ -2,8 +2,10 @@
 
 import sys
 import threading
+import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -92,6 +94,9 @@ class Session:
         Raises UserError where the network can't be read or does not have the promised outputs.
         """
         self.shape = shape
+        retired = [_RETIRED.pop() for _ in range(len(_RETIRED))]
+        for queue, _ in retired:
+            queue.wait_all()
         streams = threads or cores()
         options = {
             "INFERENCE_PRECISION_HINT": hint(precision),
@@ -100,7 +105,7 @@ class Session:
         }
         try:
             self._compiled = _compiled(network, shape, options, cache)
-            self._outputs = [self._compiled.output(name) for name in OUTPUTS]
+            outputs = [self._compiled.output(name) for name in OUTPUTS]
         except RuntimeError as error:
             raise UserError(
                 f"this network can't be loaded: {str(error).strip().splitlines()[-1]}",
@@ -108,8 +113,9 @@ class Session:
                 "restore or export it again",
             ) from None
         self._queue = openvino.AsyncInferQueue(self._compiled, _QUEUED * streams)
-        self._queue.set_callback(self._ended)
+        self._queue.set_callback(partial(_ended, outputs))  # a method of self would keep both for ever
         self._turn = threading.Lock()
+        weakref.finalize(self, _RETIRED.append, (self._queue, self._compiled)).atexit = False
 
     def start(self, inputs: np.ndarray) -> Future[Outputs]:
         """Begin with at most BATCH cells, float32 (n, channels, height, width); waits while too many are under way."""
@@ -130,10 +136,20 @@ class Session:
         """Until nothing is under way any more; a process that ends before is aborted by OpenVINO's threads."""
         self._queue.wait_all()
 
-    def _ended(self, request: openvino.InferRequest, begun: tuple[Future[Outputs], int, np.ndarray]) -> None:
-        future, cells, _ = begun  # the third is what the request reads from: held until here
-        # copied: the request writes the next batch into the same memory
-        future.set_result(Outputs(*(request.get_tensor(name).data[:cells].copy() for name in self._outputs)))
+
+_RETIRED: list[tuple[openvino.AsyncInferQueue, openvino.CompiledModel]] = []
+"""Networks that nobody asks any more, until the next one is compiled. OpenVINO aborts the process if the last hold on a
+network is let go by one of its own threads, and these are at its heels for a moment after the last answer."""
+
+
+def _ended(
+    outputs: list[openvino.ConstOutput],
+    request: openvino.InferRequest,
+    begun: tuple[Future[Outputs], int, np.ndarray],
+) -> None:
+    future, cells, _ = begun  # the third is what the request reads from: held until here
+    # copied: the request writes the next batch into the same memory
+    future.set_result(Outputs(*(request.get_tensor(name).data[:cells].copy() for name in outputs)))
 
 
 def hint(precision: Precision) -> str:
