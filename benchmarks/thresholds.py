@@ -25,7 +25,7 @@ from jurkat_page import CITATION
 from machine import command, machine, versions
 
 PAGE = ROOT / "docs/results/thresholds.md"
-RECIPES = ("default", "bright_field", "accurate")
+RECIPES = ("default", "accurate")
 SIZES = (20, 40, 100, 200, 400)
 REPEATS = 20
 LEAST = 4  # positive cells that are expected among those that choose

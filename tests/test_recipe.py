@@ -6,6 +6,7 @@ import yaml
 from brightctc.errors import UserError
 from brightctc.recipe import WAYS, Recipe, built_in, labelled_each, read_recipe
 from brightctc.settings import known_keys
+from brightctc.study.budgets import with_steps
 
 
 def test_the_paper_recipe_is_the_papers():
@@ -33,6 +34,29 @@ def test_built_in_recipes_survive_writing_and_reading(name, tmp_path):
     path.write_text(read_recipe(name).to_yaml())
     assert read_recipe(path) == read_recipe(name)
     assert read_recipe(path).hash == read_recipe(name).hash
+
+
+@pytest.mark.parametrize(
+    ("settings", "steps"),
+    [
+        pytest.param([], 600, id="left open, few cells"),
+        pytest.param(["train.epochs=2"], 6, id="epochs"),
+        pytest.param(["train.steps=7"], 7, id="steps"),
+        pytest.param(["train.steps=7", "train.epochs=2"], 7, id="steps decide"),
+    ],
+)
+def test_how_many_steps_a_training_has(settings, steps):
+    assert read_recipe("default", settings).train.total_steps(3) == steps
+    if not settings:
+        assert read_recipe("default").train.total_steps(100) == 2400
+
+
+def test_equal_epochs_are_not_more_for_a_variant_with_fewer_images():
+    recipe = read_recipe("default")
+    assert with_steps(recipe, "epochs", 5).train.total_steps(3) == 72
+    assert with_steps(recipe, "steps", 5).train.total_steps(3) == 5
+    chosen = read_recipe("default", ["train.epochs=2"])
+    assert with_steps(chosen, "epochs", 5) == chosen
 
 
 def test_every_setting_changes_the_hash():

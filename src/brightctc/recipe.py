@@ -168,10 +168,19 @@ Dapi = Annotated[
 WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get_args(get_args(Dapi)[0]))
 
 
+EPOCHS, FEWEST_STEPS = 24, 600
+"""Where a recipe leaves its epochs open: so many, or as many as so many steps take (docs/decisions/0033)."""
+
+
 class Train(Section):
     """The loop. AdamW and cross-entropy throughout."""
 
-    epochs: int = Field(default=24, ge=1, le=100_000, description="passes over the training samples, at most")
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="passes over the training samples, at most; left open: 24, or as many as 600 optimiser steps take",
+    )
     steps: int | None = Field(default=None, ge=1, description="optimiser steps; where set it decides instead of epochs")
     batch_size: int = Field(default=32, ge=2, le=4096)
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="constant, or the peak of one_cycle")
@@ -209,6 +218,12 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="float32", description="auto: bfloat16 where the processor or GPU computes it, else float32"
     )
+
+    def total_steps(self, per_epoch: int) -> int:
+        """Optimiser steps of a training whose epochs have so many."""
+        if self.steps is not None:
+            return self.steps
+        return self.epochs * per_epoch if self.epochs is not None else max(EPOCHS * per_epoch, FEWEST_STEPS)
 
     @model_validator(mode="after")
     def _stopping_keeps_the_best(self) -> Self:

@@ -50,7 +50,7 @@ def fit(
     learner.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network, optimiser = learner.network, _optimiser(learner, settings)
     weights = _class_weights(settings, batches).to(device)
-    total = settings.steps or settings.epochs * batches.per_epoch
+    total = settings.total_steps(batches.per_epoch)
 
     history: list[dict[str, Any]] = []
     best, best_epoch = checkpoint.copied(network), 0

@@ -7,7 +7,7 @@ at equal epochs the rows with more images would win by steps alone.
 from typing import Any
 
 from brightctc.cohort import Cohort
-from brightctc.recipe import Recipe, labelled_each, read_recipe
+from brightctc.recipe import EPOCHS, Recipe, labelled_each, read_recipe
 from brightctc.settings import validated
 from brightctc.study.options import Budget, Options
 
@@ -26,11 +26,14 @@ def changed_recipe(recipe: Recipe, **sections: dict[str, Any]) -> Recipe:
 
 
 def with_steps(recipe: Recipe, budget: Budget, steps: int) -> Recipe:
-    """The recipe held to a number of steps; as it is where epochs are what variants have in common.
+    """The recipe held to a number of steps; to its epochs where these are what variants have in common.
 
-    Nothing stops a run early then: equal steps would not be equal.
+    Nothing stops a run early at equal steps: they would not be equal. Epochs that are left open would be more for a
+    variant with fewer images.
     """
-    return recipe if budget == "epochs" else changed_recipe(recipe, train={"steps": steps, "early_stop": None})
+    if budget == "epochs":
+        return recipe if recipe.train.epochs else changed_recipe(recipe, train={"epochs": EPOCHS})
+    return changed_recipe(recipe, train={"steps": steps, "early_stop": None})
 
 
 def steps_of(recipe: Recipe, train_cells: int, with_dapi: int = 0, unlabelled: int = 0) -> int:
@@ -43,7 +46,7 @@ def steps_of(recipe: Recipe, train_cells: int, with_dapi: int = 0, unlabelled: i
     copies = 0 if recipe.augment.preset == "none" else recipe.augment.copies
     images = (train_cells + (with_dapi if recipe.dapi.way == "mix" else 0)) * (1 + copies)
     joining = recipe.joining(unlabelled)
-    return recipe.train.epochs * max(1, images // labelled_each(recipe.train.batch_size, images, joining))
+    return recipe.train.total_steps(max(1, images // labelled_each(recipe.train.batch_size, images, joining)))
 
 
 def training_cells(cohort: Cohort) -> tuple[int, int, int]:
