@@ -143,7 +143,7 @@ CASES = {
     "logits 2 higher": (2.0, 1.0, None),
     "logits 2 lower": (-2.0, 1.0, None),
     "logits three times as large": (0.0, 3.0, None),
-    "logits a third as large": (0.0, 0.3, None),
+    "logits a twentieth as large": (0.0, 0.05, None),
     "20 negative cells for each positive": (0.0, 1.0, 20),
     "50 negative cells for each positive": (0.0, 1.0, 50),
 }

@@ -62,13 +62,16 @@ def test_a_perfect_gap_holds_the_line() -> None:
     assert found.score == pytest.approx(1 / (1 + math.exp(-found.logit)))
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1e3, 1e9])
+@pytest.mark.parametrize("scale", [1e-6, 0.05, 1e3, 1e9])
 def test_logits_of_any_size_have_a_line_between_the_classes(scale: float) -> None:
     logit, positive = np.append(np.linspace(1, 2, 40), np.linspace(-2, -1, 60)) * scale, np.arange(100) < 40
-    found = choose_threshold(logit, positive)
-    assert math.isfinite(found.logit)
-    if scale > 1:
-        assert confusion(positive, logit >= found.logit).f1 == 1
+    assert confusion(positive, logit >= choose_threshold(logit, positive).logit).f1 == 1
+
+
+def test_where_the_logit_tells_nothing_every_cell_is_called() -> None:
+    rng = np.random.default_rng(0)
+    logit, positive = rng.normal(size=2000), rng.random(2000) < 0.3
+    assert np.mean(logit >= choose_threshold(logit, positive).logit) > 0.95
 
 
 def test_scores_that_tell_the_classes_the_wrong_way_round_have_a_line() -> None:

@@ -18,9 +18,10 @@ from brightctc.metrics.exact import clopper_pearson
 
 FEW_POSITIVES, FEW_DONORS = 30, 3
 _MARGIN = 0.01  # in logits, below the lowest or above the highest cell, where no gap holds the line
-_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET = 0.7, 2.0
-"""What is believed before validation cells are seen: the slope's logarithm and the offset are about 0 (normal, sd)."""
-_STEEPEST, _FARTHEST = 5.0, 50.0
+_BELIEVED = np.array([math.log(3), 0.0])
+_DOUBT = np.array([1.0, 2.0])
+"""What the curve is before a cell is seen, and sd: its slope's logarithm, in units of the logits' sd; its offset."""
+_FARTHEST = ((-10.0, 10.0), (-50.0, 50.0))
 
 
 @dataclass(frozen=True)
@@ -154,22 +155,19 @@ def _curve(value: np.ndarray, cells: np.ndarray) -> tuple[float, float]:
     cells: at each value, negatives and positives, (k, 2).
     """
     negatives, positives = cells.sum(axis=0)
-    high, low = (positives + 1) / (positives + 2), 1 / (negatives + 2)
-    weight = cells.sum(axis=1)
-    target = cells @ (low, high)
+    weight, target = cells.sum(axis=1), cells @ (1 / (negatives + 2), (positives + 1) / (positives + 2))
+    spread = math.sqrt(np.cov(value, fweights=weight, bias=True)) or 1.0  # scores of baselines have scales of their own
+    scaled = value / spread
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, offset = np.exp(at[0]), at[1]
-        odds = slope * value + offset
+        slope, surprise = np.exp(at[0]), (at - _BELIEVED) / _DOUBT
+        odds = slope * scaled + at[1]
         over = weight * scipy.special.expit(odds) - target
-        believed = at / (_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET)
-        total = float(weight @ np.logaddexp(0, odds) - target @ odds + believed @ believed / 2)
-        change = np.array([slope * (over @ value), over.sum()])
-        return total, change + believed / (_SPREAD_OF_SLOPE, _SPREAD_OF_OFFSET)
+        total = weight @ np.logaddexp(0, odds) - target @ odds + surprise @ surprise / 2
+        return float(total), np.array([slope * (over @ scaled), over.sum()]) + surprise / _DOUBT
 
-    bounds = [(-_STEEPEST, _STEEPEST), (-_FARTHEST, _FARTHEST)]
-    found = scipy.optimize.minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return math.exp(found[0]), float(found[1])
+    found = scipy.optimize.minimize(loss, _BELIEVED, jac=True, method="L-BFGS-B", bounds=_FARTHEST).x
+    return math.exp(found[0]) / spread, float(found[1])
 
 
 def _by_recall(candidates: _Candidates, target: float, _samples: int) -> tuple[float, list[str]]:
