@@ -137,6 +137,32 @@ def test_killed_and_resumed_gives_the_same_bytes(cohort, tmp_path, setting, monk
     assert equal(whole, fitted(cohort, tmp_path / "parts", settings, resume=True))
 
 
+def test_a_row_of_several_short_epochs_changes_no_weight(cohort, tmp_path, monkeypatch):
+    from brightctc.learn import checkpoint, loop
+
+    settings = [*TINY, "train.steps=23", "backbone.dropout=0.3"]
+    every, weights = fitted(cohort, tmp_path / "every", settings)
+    assert [row["epoch"] for row in every] == ["1", "2", "3", "4", "5"]
+    monkeypatch.setattr(loop, "_ROWS", 3)  # 7 steps a row, at five an epoch
+    save, killed = checkpoint.save, []
+
+    def stopped(*arguments):
+        save(*arguments)
+        if not killed:
+            killed.append(1)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(cohort, tmp_path / "some", settings=settings, threads=1)
+    some, others = fitted(cohort, tmp_path / "some", settings, resume=True)
+    assert [(row["epoch"], row["steps"]) for row in some] == [("2", "10"), ("4", "20"), ("5", "23")]
+    assert all(torch.equal(weights[name], others[name]) for name in weights)
+    assert [row["validation_loss"] for row in some] == [every[at]["validation_loss"] for at in (1, 3, 4)]
+    best, _ = fitted(cohort, tmp_path / "best", [*settings, BEST])
+    assert len(best) == 5
+
+
 @pytest.mark.slow
 def test_kill_9_at_any_point_then_resume(cohort, tmp_path):
     options = [f"--set={setting}" for setting in TINY] + ["--threads=1", "--set=train.epochs=6"]

@@ -22,6 +22,7 @@ from brightctc.recipe import Train
 WARM_UP = 0.2
 """Share of the steps in which one_cycle climbs to the peak learning rate, before its cosine descent."""
 
+_ROWS = 60
 _VALIDATION_BATCH = 64  # fixed: a figure must not depend on how many cells are looked at together
 
 
@@ -43,7 +44,9 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Train in place and leave the kept epoch's weights in the network; return the history, a row an epoch.
 
-    folder: where the checkpoint lies; a run that was killed goes on from its last whole epoch.
+    Where the last epoch is kept and there are more than sixty, a row is of some that follow each other: judging and
+    keeping every pass over eighty cells would take a quarter of the time.
+    folder: where the checkpoint lies; a run that was killed goes on from the last row.
     Raises UserError where the loss is not a number.
     """
     device, bfloat16 = batches.device, uses_bfloat16(settings.precision, batches.device)
@@ -58,12 +61,13 @@ def fit(
     if saved is not None:
         best, facts = saved
         history, best_epoch = facts["history"], facts["best_epoch"]
-    epoch, step = len(history), history[-1]["steps"] if history else 0
+    epoch, step = (history[-1]["epoch"], history[-1]["steps"]) if history else (0, 0)
+    shortest = total // _ROWS if settings.keep == "last" else 0
+    losses: list[float] = []
 
     while step < total and not _gave_up(settings, epoch, best_epoch):
         torch.manual_seed(batches.seed * 1_000_003 + epoch)  # dropout; each epoch can be repeated by itself
         learner.train()
-        losses = []
         for batch in batches.epoch(epoch):
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(settings, step, total) * group.get("lr_scale", 1.0)
@@ -82,7 +86,10 @@ def fit(
                 break
 
         epoch += 1
+        if step < total and step - (history[-1]["steps"] if history else 0) < shortest:
+            continue
         history.append(_row(epoch, step, learning_rate(settings, step - 1, total), losses, network, validation, device))
+        losses = []
         if settings.keep == "last" or best_epoch == 0 or _beats(history[-1], history[best_epoch - 1]):
             best, best_epoch = checkpoint.copied(network), epoch
         checkpoint.save(folder, learner, optimiser, best, {"history": history, "best_epoch": best_epoch})

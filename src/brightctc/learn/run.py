@@ -150,7 +150,7 @@ def _finish(
         "format_version": FORMAT_VERSION,
         **plan.identity(),
         "bundle_hash": bundle.hash,
-        "epochs": len(history),
+        "epochs": sum({row.get("fold"): row["epoch"] for row in history}.values()),
         "steps": sum({row.get("fold"): row["steps"] for row in history}.values()),
         "kept_epoch": kept[0]["epoch"] if len(kept) == 1 else [row["epoch"] for row in kept],
         "validation_f1": fmean(row["validation_f1"] for row in kept),
