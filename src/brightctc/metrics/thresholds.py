@@ -151,23 +151,25 @@ def _by_f1(candidates: _Candidates, _amount: float, _samples: int) -> tuple[floa
 def _curve(value: np.ndarray, cells: np.ndarray) -> tuple[float, float]:
     """Slope (above 0) and offset of log-odds over value, of the largest posterior.
 
-    Targets are smoothed as in Platt (1999), so that classes that are told apart without fault have a finite slope.
+    Targets are smoothed as in Platt (1999), so that classes that are told apart without fault have a finite slope. Sums
+    are numpy's own: those of its linear algebra depend on the number of threads.
     cells: at each value, negatives and positives, (k, 2).
     """
     negatives, positives = cells.sum(axis=0)
-    weight, target = cells.sum(axis=1), cells @ (1 / (negatives + 2), (positives + 1) / (positives + 2))
-    spread = math.sqrt(np.cov(value, fweights=weight, bias=True)) or 1.0  # scores of baselines have scales of their own
-    scaled = value / spread
+    weight = cells.sum(axis=1)
+    target = cells[:, 0] / (negatives + 2) + cells[:, 1] * (positives + 1) / (positives + 2)
+    spread = math.sqrt(np.average((value - np.average(value, weights=weight)) ** 2, weights=weight))
+    scaled = value / (spread or 1.0)  # scores of baselines have scales of their own
 
     def loss(at: np.ndarray) -> tuple[float, np.ndarray]:
         slope, surprise = np.exp(at[0]), (at - _BELIEVED) / _DOUBT
         odds = slope * scaled + at[1]
         over = weight * scipy.special.expit(odds) - target
-        total = weight @ np.logaddexp(0, odds) - target @ odds + surprise @ surprise / 2
-        return float(total), np.array([slope * (over @ scaled), over.sum()]) + surprise / _DOUBT
+        total = (weight * np.logaddexp(0, odds) - target * odds).sum() + (surprise**2).sum() / 2
+        return float(total), np.array([slope * (over * scaled).sum(), over.sum()]) + surprise / _DOUBT
 
     found = scipy.optimize.minimize(loss, _BELIEVED, jac=True, method="L-BFGS-B", bounds=_FARTHEST).x
-    return math.exp(found[0]) / spread, float(found[1])
+    return math.exp(found[0]) / (spread or 1.0), float(found[1])
 
 
 def _by_recall(candidates: _Candidates, target: float, _samples: int) -> tuple[float, list[str]]:
