@@ -62,7 +62,7 @@ def fit(
         best, facts = saved
         history, best_epoch = facts["history"], facts["best_epoch"]
     epoch, step = (history[-1]["epoch"], history[-1]["steps"]) if history else (0, 0)
-    shortest = total // _ROWS if settings.keep == "last" else 0
+    judged, shortest = step, total // _ROWS if settings.keep == "last" else 0
     losses: list[float] = []
 
     while step < total and not _gave_up(settings, epoch, best_epoch):
@@ -86,8 +86,9 @@ def fit(
                 break
 
         epoch += 1
-        if step < total and step - (history[-1]["steps"] if history else 0) < shortest:
+        if step < total and step - judged < shortest:
             continue
+        judged = step
         history.append(_row(epoch, step, learning_rate(settings, step - 1, total), losses, network, validation, device))
         losses = []
         if settings.keep == "last" or best_epoch == 0 or _beats(history[-1], history[best_epoch - 1]):
