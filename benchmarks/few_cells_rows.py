@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,14 @@ class Row:
     """A line of the page. model: a simple one's name, `plain`, or a recipe's name; settings change the recipe.
 
     upright_of: another row, whose networks are asked for each crop in one orientation, as it lies.
+    teacher: another row, whose network of the same draw teaches this one's.
     """
 
     words: str
     model: str = "default"
     settings: tuple[str, ...] = ()
     upright_of: str = ""
+    teacher: str = ""
 
     @property
     def is_recipe(self) -> bool:
@@ -43,14 +45,20 @@ class Row:
     @property
     def hash(self) -> str:
         """Changes where the row would be trained otherwise."""
+        if self.teacher:
+            return _digest(f"{read_recipe(self.model, self.settings).hash} {TRAINED[self.teacher].hash}")
         if self.is_recipe:
             return read_recipe(self.model, self.settings).hash
-        return hashlib.sha256(f"{self.model} 1".encode()).hexdigest()[:16]
+        return _digest(f"{self.model} 1")
 
 
 _STEPS = 600
 """Optimiser steps of `accurate`, and of `default` on so few cells. Rows of single ways get about the same time: where a
 step costs more, or teachers or first steps come on top, fewer of them."""
+
+
+def _digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def _way(words: str, *settings: str, steps: int = _STEPS) -> Row:
@@ -73,6 +81,11 @@ TRAINED = {
     "mixup": _way("crops mixed in pairs (mixup)", "train.mixup=0.2"),
     "folds": _way("five folds averaged, whole crops", "train.folds=5", steps=120),
     "accurate": Row("`accurate`: distilled, all cells", "accurate"),
+    "student": Row(
+        "asked once a cell, taught by `accurate`",
+        settings=("dapi.way=student", "backbone.views=1", f"train.steps={_STEPS}"),
+        teacher="accurate",
+    ),
     "together": Row("`accurate`, turned crops score alike", "accurate", ("train.consistency=0.1",)),
 }
 UPRIGHT = {
@@ -95,7 +108,7 @@ REFERENCES = ("plain", "default")
 
 def settings_of(task: str, name: str) -> str:
     """Changes where a row would be trained or asked otherwise, by recipe or by cells."""
-    return hashlib.sha256(f"{TASKS[task].hash} {ROWS[name].hash}".encode()).hexdigest()[:16]
+    return _digest(f"{TASKS[task].hash} {ROWS[name].hash}")
 
 
 def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Result]:
@@ -108,7 +121,9 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Res
     row, cohort = TRAINED[name], Cohort.read(TASKS[task].cohort(draw, work))
     asked = cohort.part(part)
     positive = cohort.positive(asked).to_numpy()
-    folder = work / "runs" / f"{cohort.root.name}-{name}-{row.hash}"
+    folder = _folder(name, cohort, work)
+    if row.teacher:
+        row = replace(row, settings=(*row.settings, f"dapi.bundle={_folder(row.teacher, cohort, work) / 'bundle'}"))
     seconds, logits, threshold = _logits(folder, row, draw, cohort, part, upright=len(rows_of(name)) > 1)
 
     def result(called_by: str, logit: np.ndarray) -> Result:
@@ -130,6 +145,10 @@ def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Res
         )
 
     return [result(*pair) for pair in zip(rows_of(name), logits, strict=True)]
+
+
+def _folder(name: str, cohort: Cohort, work: Path) -> Path:
+    return work / "runs" / f"{cohort.root.name}-{name}-{TRAINED[name].hash}"
 
 
 def _logits(

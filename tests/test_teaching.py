@@ -134,7 +134,7 @@ def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohor
     assert bundle.seen.has_cells(read.part("pool")["cell_id"]).all(), "they were the former one's validation"
     assert bundle.seen.has_donors(held.explode()).all()
     assert any(former.hash in words for words in bundle.about.provenance.assumptions)
-    with pytest.raises(UserError, match="or in that of a bundle whose weights it started from"):
+    with pytest.raises(UserError, match="or in that of a bundle that it rests on"):
         evaluate(bundle.folder, cohort, tmp_path / "out", part="pool")
     for more in (DISTIL, [*TINY, "train.folds=2"]):
         with pytest.raises(UserError, match="of the train, validation, test or sealed part"):

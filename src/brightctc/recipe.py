@@ -161,10 +161,23 @@ class DapiWarmStart(Section):
     at_most: int = _AT_MOST
 
 
+class DapiStudent(Section):
+    """Without DAPI: a bundle of several orientations or networks teaches one network, which is asked once a cell."""
+
+    way: Literal["student"] = "student"
+    bundle: str = Field(default="", description="the folder of the bundle that teaches")
+    weight: float = Field(default=4.0, gt=0, le=100, description=_A_WEIGHT)
+    unlabelled: bool = _UNLABELLED
+    draw: Literal["by_class", "in_turn"] = _DRAW
+    at_most: int = _AT_MOST
+
+
 Dapi = Annotated[
-    DapiNone | DapiMix | DapiChannel | DapiVirtualStain | DapiDistil | DapiPseudoLabels | DapiWarmStart,
+    DapiNone | DapiMix | DapiChannel | DapiVirtualStain | DapiDistil | DapiPseudoLabels | DapiWarmStart | DapiStudent,
     Field(discriminator="way"),
 ]
+_TELLING = DapiVirtualStain | DapiDistil | DapiPseudoLabels | DapiStudent
+"""Ways that tell something of each cell, with a label or without."""
 WAYS: tuple[str, ...] = tuple(model.model_fields["way"].default for model in get_args(get_args(Dapi)[0]))
 
 
@@ -244,7 +257,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _mixed_cells_are_of_one_class_or_two(self) -> Self:
-        if self.train.mixup and isinstance(self.dapi, DapiVirtualStain | DapiDistil | DapiPseudoLabels):
+        if self.train.mixup and isinstance(self.dapi, _TELLING):
             raise ValueError(
                 f"train.mixup mixes two cells, and dapi.way={self.dapi.way} tells something of each: use one of them"
             )
@@ -258,7 +271,7 @@ class Recipe(Section):
     def joining(self, unlabelled: int) -> int:
         """How many of so many cells without a label come in the batches, beside those that have one."""
         way = self.dapi
-        if isinstance(way, DapiVirtualStain | DapiDistil | DapiPseudoLabels) and way.unlabelled:
+        if isinstance(way, _TELLING) and way.unlabelled:
             return min(way.at_most, unlabelled)
         return 0
 

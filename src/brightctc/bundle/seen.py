@@ -24,8 +24,8 @@ class Seen:
 
     taught: of training cells whose label was learned, each with that label; others of the train part had none, or it
     was not used. Empty where it was not written down.
-    before: of the bundle whose weights the training started from, and of those before it, each without its own
-    `before` and `taught`. A question about a cell or a donor is asked of these, too.
+    before: of the bundle whose weights the training started from, or that taught it, and of those before it, each
+    without its own `before` and `taught`. A question about a cell or a donor is asked of these, too.
 
     The salt makes the hashes of two bundles incomparable. It lies beside the hashes, so it can't keep anybody
     from trying a list of ids that they already have, and need not be secret: it is derived from the ids and
@@ -52,7 +52,7 @@ class Seen:
     ) -> Self:
         """Hash the ids; donors may repeat and may be None (unknown: left out). taught: cell ids with their labels.
 
-        before: as `generations` of the bundle whose weights are gone on with gives it.
+        before: as `generations` of the bundles that the training rests on give it.
         """
         cells = {"train": set(train_cells), "validation": set(validation_cells)}
         donors = {"train": _known(train_donors), "validation": _known(validation_donors)}
@@ -86,12 +86,12 @@ class Seen:
 
     @property
     def own(self) -> "Seen":
-        """What this training alone has seen, whatever its first weights had met."""
+        """What this training alone has seen, whatever the bundles that it rests on had met."""
         return replace(self, before=())
 
     @property
     def generations(self) -> "tuple[Seen, ...]":
-        """What a training that starts from this bundle's weights keeps as its `before`."""
+        """What a training that starts from this bundle's weights, or is taught by it, keeps as its `before`."""
         return replace(self, taught=frozenset(), before=()), *self.before
 
     @property
@@ -102,7 +102,7 @@ class Seen:
     def part_of_cell(self, cell_id: str) -> SeenPart | None:
         """The part this cell was in, or None where the bundle has not seen it.
 
-        Train also for a cell that only the first weights had met, in whichever part: they were made with it.
+        Train also for a cell that only a bundle before had met, in whichever part: this one rests on it.
         """
         own = self._part(self.cells, salted_hash(self.salt, "cell", cell_id))
         return own or ("train" if any(each.has_cell(cell_id) for each in self.before) else None)
@@ -110,7 +110,7 @@ class Seen:
     def part_of_donor(self, donor_id: str | None) -> SeenPart | None:
         """The part this donor was in (train where in both), or None; an unknown donor was not seen.
 
-        Train also for a donor that only the first weights had met.
+        Train also for a donor that only a bundle before had met.
         """
         if donor_id is None:
             return None
@@ -122,11 +122,11 @@ class Seen:
         return _of_label(self.salt, cell_id, label) in self.taught
 
     def has_cell(self, cell_id: str) -> bool:
-        """Was this cell in the training or validation part, or met by the first weights?"""
+        """Was this cell in the training or validation part, or met by a bundle before?"""
         return self.part_of_cell(cell_id) is not None
 
     def has_donor(self, donor_id: str | None) -> bool:
-        """Had this donor cells in the training or validation part, or met by the first weights? False for None."""
+        """Had this donor cells in the training or validation part, or met by a bundle before? False for None."""
         return self.part_of_donor(donor_id) is not None
 
     def has_cells(self, cell_ids: Iterable[str]) -> np.ndarray:

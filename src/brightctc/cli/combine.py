@@ -23,8 +23,8 @@ def command(
 ) -> None:
     """Average the networks of several seeds into one bundle: steadier scores, at as many times the cost.
 
-    The threshold is chosen anew, on the validation cells. To keep the cost of one network, train one with
-    dapi.way=distil or dapi.way=pseudo_labels instead.
+    The threshold is chosen anew, on the validation cells. To come back to the cost of one network, let NEW teach one:
+    brightctc train COHORT RUN --set dapi.way=student --set dapi.bundle=NEW --set backbone.views=1
     """
     from brightctc.learn import combine
 

@@ -125,4 +125,4 @@ def _refuse_seen(seen: Seen, cells: pl.DataFrame, resampled: str, where: object)
 
 
 def _or_earlier(seen: Seen) -> str:
-    return ", or in that of a bundle whose weights it started from" if seen.before else ""
+    return ", or in that of a bundle that it rests on" if seen.before else ""

@@ -2,20 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import polars as pl
 import torch
 
-from brightctc.bundle import Bundle, Seen
-from brightctc.bundle.seen import FILE_NAME as SEEN
 from brightctc.cohort import Cohort
-from brightctc.errors import UserError, plural
+from brightctc.errors import UserError
 from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
 from brightctc.learn.crops import (
-    JUDGING,
     LabelledCells,
     Progress,
     read_part,
@@ -108,41 +103,6 @@ class Material:
             return None
         judging = set(judges.groups)
         return self.unlabelled.some(np.array([group not in judging for group in self.unlabelled.groups], dtype=bool))
-
-
-def source_of(recipe: Recipe) -> Bundle | None:
-    """The bundle whose weights a training starts from; None where its first weights are of no bundle.
-
-    A file that was taken out of its bundle can't be asked; the new bundle then says so. Raises UserError where that
-    bundle was changed, or a donor of it has withdrawn.
-    """
-    folder = Path(recipe.backbone.weights).parent
-    if recipe.backbone.weights in ("packaged", "imagenet", "none") or not (folder / SEEN).is_file():
-        return None
-    return Bundle.read(folder)
-
-
-def refuse_seen_weights(cohort: Cohort, recipe: Recipe, seen: Seen) -> None:
-    """First weights of a bundle must not have met cells or donors that judge: they would be told the answers.
-
-    With folds or teachers, training cells judge, too. Raises UserError where the weights have seen cells or donors of
-    validation, test or sealed, or then of train.
-    """
-    crossed = recipe.train.folds > 1 or ways.way(recipe.dapi).CROSSED
-    parts = ("train", *JUDGING) if crossed else JUDGING
-    judges = cohort.cells.filter(pl.col("part").is_in(parts))
-    cells = int(seen.has_cells(judges["cell_id"]).sum())
-    donors = judges["donor_id"].drop_nulls().unique() if "donor_id" in judges.columns else pl.Series(dtype=pl.String)
-    met = int(seen.has_donors(donors).sum())
-    if cells or met:
-        raise UserError(
-            f"these first weights have met {plural(cells, 'cell')} and {plural(met, 'donor')} of the "
-            f"{', '.join(parts[:-1])} or {parts[-1]} part: "
-            + ("folds and teachers would know" if crossed else "figures on them would flatter")
-            + (" the answers that they are to find" if crossed else " this training"),
-            f"backbone.weights={recipe.backbone.weights}",
-            "start from packaged weights, or from a bundle of other donors",
-        )
 
 
 def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Progress | None) -> Material:

@@ -31,6 +31,7 @@ from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
 from brightctc.learn.material import Material
 from brightctc.learn.provenance import versions
+from brightctc.learn.sources import Sources
 from brightctc.learn.ways.mix import LARGEST_DIFFERENCE
 from brightctc.metrics import fitted_calibration
 from brightctc.recipe import DapiDistil, Recipe
@@ -57,13 +58,13 @@ def pack(
     cohort: Cohort,
     recipe: Recipe,
     seed: int,
-    source: Bundle | None,
+    sources: Sources,
 ) -> Bundle:
     """Export what was trained, check it against torch, choose the threshold, write the bundle.
 
-    networks, materials: one of each; or with folds several, that are averaged. source: the bundle whose weights they
-    started from, None where there is none; what it has met, the new one has met, too. The threshold is learned from the
-    logits of the exported network, those that scoring will give; with folds, from those of each cell's own fold.
+    networks, materials: one of each; or with folds several, that are averaged. sources: what they have met, the new one
+    has met, too. The threshold is learned from the logits of the exported network, those that scoring will give; with
+    folds, from those of each cell's own fold.
     """
     first, views = materials[0], recipe.backbone.views
     parts = [export.Exported(network.float().cpu(), views) for network in networks]
@@ -80,7 +81,7 @@ def pack(
         onnx=onnx,
         weights=export.to_safetensors(networks[0] if len(networks) == 1 else nn.ModuleList(networks)),
         parts=replace(
-            _parts(cohort, materials, judged, recipe, seed, source),
+            _parts(cohort, materials, judged, recipe, seed, sources),
             parity=export.parity(trained, exported[: len(trained)]),
             **_likeness(session, outputs.embedding, first, len(parts)),
         ),
@@ -93,7 +94,7 @@ def _parts(
     judged: _Judged,
     recipe: Recipe,
     seed: int,
-    source: Bundle | None,
+    sources: Sources,
 ) -> BundleParts:
     first = materials[0]
     cells = first.cells if len(materials) == 1 else judged.cells  # each is in the training of all folds but one
@@ -118,7 +119,7 @@ def _parts(
             judged.cells,
             recipe,
             seed,
-            (*_assumptions(recipe, source), *_taught(cells, recipe, met.rows["cell_id"].n_unique())),
+            (*_assumptions(recipe, sources), *_taught(cells, recipe, met.rows["cell_id"].n_unique())),
         ),
         seen=Seen.of(
             train_cells=met.rows["cell_id"].unique(maintain_order=True),
@@ -127,7 +128,7 @@ def _parts(
             validation_donors=judged.cells.donors,
             taught=zip(cells.rows["cell_id"], cells.rows["label"], strict=True),
             seed=seed,
-            before=() if source is None else source.seen.generations,
+            before=sources.met,
         ),
         calibration=calibration,
     )
@@ -195,20 +196,14 @@ def _provenance(
     )
 
 
-def _assumptions(recipe: Recipe, source: Bundle | None) -> tuple[str, ...]:
+def _assumptions(recipe: Recipe, sources: Sources) -> tuple[str, ...]:
     """What a reader should know of choices that the figures rest on."""
     found = []
     if recipe.train.keep == "best":
         found.append("the kept epoch and the threshold were chosen on the same validation cells")
     if recipe.backbone.weights == "none":
         found.append("the network started from random weights, not from ImageNet's")
-    if source is not None:
-        found.append(
-            f"the network started from the weights of bundle {source.hash}; cells and donors that these have met "
-            "count as met by this one"
-        )
-    elif recipe.backbone.weights not in ("packaged", "imagenet", "none"):
-        found.append("the network started from weights of a file; what these were trained on is not known")
+    found += sources.assumptions(recipe)
     if recipe.train.folds > 1:
         found.append(
             f"{recipe.train.folds} networks are averaged; the threshold rests on scores of single ones, of donors "

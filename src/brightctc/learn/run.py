@@ -19,9 +19,10 @@ from brightctc.errors import UserError
 from brightctc.learn import backbones, loop, ways
 from brightctc.learn.crops import Progress, teaching
 from brightctc.learn.lessons import Learner
-from brightctc.learn.material import Material, gather, refuse_seen_weights, source_of
+from brightctc.learn.material import Material, gather
 from brightctc.learn.packing import pack
 from brightctc.learn.provenance import device, environment, versions
+from brightctc.learn.sources import Sources
 from brightctc.recipe import Recipe, read_recipe
 
 FORMAT_VERSION = 1
@@ -66,10 +67,9 @@ def train(
     """
     run = Path(run)
     chosen = _chosen(recipe, tuple(settings))
-    plan = _Plan(Cohort.read(Path(cohort)), chosen, seed, _threads(run, threads, resume), source_of(chosen))
+    plan = _Plan(Cohort.read(Path(cohort)), chosen, seed, _threads(run, threads, resume), Sources.of(chosen))
     _refuse_other_things(run)
-    if plan.source is not None:
-        refuse_seen_weights(plan.cohort, plan.recipe, plan.source.seen)
+    plan.sources.refuse_knowing(plan.cohort, plan.recipe)
     with files.lock(run):
         _refuse_present(run, resume, overwrite)
         if resume and (run / "result.json").is_file() and (run / "bundle").is_dir():
@@ -90,13 +90,13 @@ def train(
 
 @dataclass(frozen=True)
 class _Plan:
-    """All that a run depends on. source: the bundle whose weights it starts from, where there is one."""
+    """All that a run depends on. sources: the bundles that it rests on."""
 
     cohort: Cohort
     recipe: Recipe
     seed: int
     threads: int
-    source: Bundle | None
+    sources: Sources
 
     def identity(self) -> dict[str, Any]:
         return {
@@ -104,7 +104,7 @@ class _Plan:
             "seed": self.seed,
             "threads": self.threads,
             "cells": fingerprint(self.cohort),
-            "source": None if self.source is None else self.source.hash,
+            **self.sources.identity,
             "unlabelled": fingerprint_of(self.cohort.cells.filter(teaching(self.cohort)))
             if ways.way(self.recipe.dapi).unlabelled and self.cohort.split is not None
             else None,
@@ -144,7 +144,7 @@ def _finish(
     history: list[dict[str, Any]],
 ) -> TrainResult:
     shutil.rmtree(run / "bundle", ignore_errors=True)  # of a run that was stopped while it wrote its result
-    bundle = pack(run / "bundle", networks, materials, plan.cohort, plan.recipe, plan.seed, plan.source)
+    bundle = pack(run / "bundle", networks, materials, plan.cohort, plan.recipe, plan.seed, plan.sources)
     kept = [row for row in history if row["kept"]]
     result = {
         "format_version": FORMAT_VERSION,
@@ -196,6 +196,7 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
         "threads": "thread count",
         "cells": "cohort or its split",
         "source": "bundle to start from",
+        "teacher": "bundle that teaches",
         "unlabelled": "choice of cells without a label",
     }
     changed = [words[key] for key in identity if former.get(key) != identity[key]]

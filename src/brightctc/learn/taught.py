@@ -40,6 +40,15 @@ class Told(Lesson):
         self.weight = weight
         self.wanted: Tensor | None = None
 
+    def tell(self, said: np.ndarray, positive: np.ndarray, draw: str, device: torch.device) -> np.ndarray | None:
+        """Keep what teachers say, log-odds (n + m,): of n cells with a label, `positive`, and m without.
+
+        Returns how often each of the m is to come: as `Way.before`.
+        """
+        self.wanted = torch.from_numpy(said.astype(np.float32)).to(device)
+        others = said[len(positive) :]
+        return None if draw == "in_turn" or not len(others) else _often(others, float(positive.mean()))
+
     def forward(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """As `Lesson`."""
         outputs = network(batch.inputs)
@@ -98,10 +107,7 @@ class Taught(Way):
         wanted = np.concatenate([np.full(len(able), np.nan), others])
         wanted[np.flatnonzero(able)] = own
         temperature = fitted_temperature(own, learned.positive, _FEWEST) or 1.0
-        lesson.wanted = torch.from_numpy((wanted / temperature).astype(np.float32)).to(course.device)
-        if self.settings.draw == "in_turn" or not len(others):
-            return None
-        return _often(others / temperature, float(cells.positive.mean()))
+        return lesson.tell(wanted / temperature, cells.positive, self.settings.draw, course.device)
 
     @abstractmethod
     def said(self, course: Course, cells: LabelledCells, labelled: int, folds: Sequence[np.ndarray]) -> np.ndarray:

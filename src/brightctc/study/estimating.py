@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from brightctc.cohort import Cohort
-from brightctc.recipe import DapiDistil, DapiPseudoLabels, DapiWarmStart, Recipe
+from brightctc.recipe import DapiDistil, DapiPseudoLabels, DapiStudent, DapiWarmStart, Recipe
 from brightctc.study.budgets import steps_of, training_cells
 from brightctc.study.plan import OWN, Variant
 from brightctc.study.running import Place
 
 _OVERHEAD_SECONDS = 20.0  # a run: start, export, checks; scoring is not in it
 _WARM_START_COST = 4  # its step has 128 images
-_LOOKS = 3  # a cell is measured and embedded for teachers in about the time of so many images of a step
+_LOOKS = (
+    3  # a cell is measured and embedded for teachers, or scored by one, in about the time of so many images of a step
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def _estimate(place: Place, variant: Variant, threads: int, pace: dict[str, floa
 def _steps_before(recipe: Recipe, steps: int, cells: int) -> int:
     """What a way does before the network's own steps, in steps of the same length: rather too many than too few."""
     way = recipe.dapi
-    if isinstance(way, DapiDistil):
+    if isinstance(way, DapiDistil | DapiStudent):
         return _LOOKS * cells // recipe.train.batch_size
     if isinstance(way, DapiPseudoLabels):
         return way.teachers * steps
