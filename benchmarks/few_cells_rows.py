@@ -90,7 +90,7 @@ TRAINED = {
 }
 UPRIGHT = {
     f"{name}_upright": Row(f"{TRAINED[name].words}, one orientation", TRAINED[name].model, TRAINED[name].settings, name)
-    for name in ("default", "consistency", "accurate")
+    for name in ("default", "consistency", "accurate", "together")
 }
 """A network that is asked once a cell, for an eighth of the time, beside its mean over eight orientations."""
 

@@ -585,7 +585,8 @@ def test_images_below_the_cohort_folder_get_relative_paths(tmp_path: Path) -> No
     with pytest.raises(UserError, match="cohort here already"):
         import_export(export, tmp_path / "cohort", **USUAL)
     (tmp_path / "cohort" / "splits.csv").write_text("cell_id,part\nold,train\n")
-    import_export(export, tmp_path / "cohort", **USUAL, overwrite=True)
+    told = import_export(export, tmp_path / "cohort", **USUAL, overwrite=True).warnings
+    assert [words for words in told if "the split of the former cohort is gone with it" in words]
     assert Cohort.read(tmp_path / "cohort").split is None
     assert (export / "S1/1_BF.tif").exists()
     with pytest.raises(UserError, match="in the cohort folder already"):
@@ -613,8 +614,10 @@ def test_overwrite_deletes_a_cohort_and_nothing_else(tmp_path: Path) -> None:
     import_export(export, cohort, **USUAL)
     with pytest.raises(UserError, match="already exists"):
         import_export(export, cohort, **USUAL)
+    assert not any("split" in words for words in import_export(export, cohort, **USUAL, overwrite=True).warnings)
     (cohort / "splits.csv").write_text("cell_id,part\n")
-    import_export(export, cohort, **USUAL, overwrite=True, constants={"site": "Milan"})
+    told = import_export(export, cohort, **USUAL, overwrite=True, constants={"site": "Milan"}).warnings
+    assert [words for words in told if f"brightctc split {cohort}" in words]
     assert Cohort.read(cohort).cells["site"].to_list() == ["Milan"]
     (cohort / "thesis.docx").write_text("")
     with pytest.raises(UserError, match=r"would delete it: thesis\.docx"):

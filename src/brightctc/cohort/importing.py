@@ -90,6 +90,7 @@ def import_export(
     chosen = _chosen(cells, where)
     refuse_doubles(chosen)
     labelled, told = _labelled(chosen, labels)
+    told += target.warnings()
     with target.writing() as folder:
         if copy:
             tokens = {"bright_field": bright_field or "BF"} | ({} if dapi is None else {"dapi": dapi})

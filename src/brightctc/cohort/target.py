@@ -9,7 +9,7 @@ from typing import Self
 
 from brightctc import files
 from brightctc.cohort.sealed import merge_openings
-from brightctc.errors import UserError
+from brightctc.errors import UserError, typed
 
 _COHORT_FILES = ("cells.csv", "cohort.yaml", "splits.csv", "splits.json", "sealed.json", ".lock", ".DS_Store")
 
@@ -46,6 +46,12 @@ class Target:
             raise UserError("there is a cohort here already", cohort, "say --overwrite to replace it")
         inside = images.relative_to(folder).as_posix()
         return cls(cohort, "" if inside == "." else f"{inside}/", True, overwrite)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What goes with the former cohort."""
+        if not (self.folder / "splits.csv").exists():
+            return ()
+        return (f"the split of the former cohort is gone with it: {typed('split', self.folder)} makes one anew",)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
