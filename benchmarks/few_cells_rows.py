@@ -65,6 +65,11 @@ def _way(words: str, *settings: str, steps: int = _STEPS) -> Row:
     return Row(f"… {words}", settings=(f"train.steps={steps}", *settings))
 
 
+def _student(teacher: str) -> Row:
+    settings = ("dapi.way=student", "backbone.views=1", f"train.steps={_STEPS // 2}")
+    return Row(f"asked once a cell, taught by `{teacher}`", settings=settings, teacher=teacher)
+
+
 TRAINED = {
     "hog": Row("HOG + RBF SVM", "hog_rbf"),
     "hand": Row("hand features + boosting", "hand_features"),
@@ -81,11 +86,8 @@ TRAINED = {
     "mixup": _way("crops mixed in pairs (mixup)", "train.mixup=0.2"),
     "folds": _way("five folds averaged, whole crops", "train.folds=5", steps=120),
     "accurate": Row("`accurate`: distilled, all cells", "accurate"),
-    "student": Row(
-        "asked once a cell, taught by `accurate`",
-        settings=("dapi.way=student", "backbone.views=1", f"train.steps={_STEPS}"),
-        teacher="accurate",
-    ),
+    "student": _student("default"),
+    "student_accurate": _student("accurate"),
     "together": Row("`accurate`, turned crops score alike", "accurate", ("train.consistency=0.1",)),
 }
 UPRIGHT = {
