@@ -10,7 +10,7 @@ from brightctc.learn.loop import step_loss
 from brightctc.recipe import Recipe, read_recipe
 
 
-@pytest.mark.parametrize("way", ["distil", "pseudo_labels", "virtual_stain"])
+@pytest.mark.parametrize("way", ["distil", "pseudo_labels", "student", "virtual_stain"])
 def test_two_cells_are_not_mixed_where_something_is_told_of_each(way):
     with pytest.raises(UserError, match="mixes two cells"):
         read_recipe("default", [f"dapi.way={way}", "train.mixup=0.2"])

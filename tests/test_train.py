@@ -194,6 +194,8 @@ def test_best_epoch_is_by_validation_f1_then_loss(cohort, tmp_path):
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_trains(cohort, tmp_path, way):
     more = ["dapi.first_steps=2"] if way == "warm_start" else []
+    if way == "student":
+        more = [f"dapi.bundle={train(cohort, tmp_path / 'teacher', settings=TINY, threads=1).bundle.folder}"]
     history, weights = fitted(cohort, tmp_path / way, [*TINY, f"dapi.way={way}", *more])
     assert weights["conv1.0.weight"].shape[1] == (2 if way == "channel" else 1)
     assert history[0]["steps"] == ("10" if way == "mix" else "5")

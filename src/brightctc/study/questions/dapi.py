@@ -11,6 +11,7 @@ from brightctc.study.plan import Plan, Variant
 
 ASKS = "Does DAPI in training help to score by bright field alone, and in which way?"
 NEEDS_DAPI = "scored with DAPI: not ranked"
+_COMPARED = tuple(way for way in WAYS if way != "student")  # which needs a bundle that is there already
 _MEANINGS = {
     model.model_fields["way"].default: str(model.__doc__).splitlines()[0].rstrip(".")
     for model in get_args(get_args(Dapi)[0])
@@ -42,7 +43,9 @@ def plan(cohort: Cohort, options: Options) -> Plan:
 
 def _asked(options: Options) -> tuple[str, ...]:
     """Bright field alone, and what else was asked for, in the order of WAYS."""
-    unknown = [way for way in options.ways if way not in WAYS]
+    unknown = [way for way in options.ways if way not in _COMPARED]
     if unknown:
-        raise UserError(f"there is no way called {unknown[0]!r}", "--ways", f"use some of {', '.join(WAYS)}")
-    return tuple(way for way in WAYS if not options.ways or way in ("none", *options.ways))
+        raise UserError(
+            f"{unknown[0]!r} is none of the ways that are compared", "--ways", f"use some of {', '.join(_COMPARED)}"
+        )
+    return tuple(way for way in _COMPARED if not options.ways or way in ("none", *options.ways))
