@@ -150,10 +150,13 @@ def test_a_teacher_that_knows_the_answers_is_refused(
     assert not (tmp_path / "run").exists()
 
 
-def test_what_was_trained_in_folds_teaches_nobody_on_its_own_split(cohort: Path, tmp_path: Path) -> None:
-    folds = train(cohort, tmp_path / "folds", settings=[*TINY, "train.folds=2"], threads=1).bundle
-    with pytest.raises(UserError, match="without folds"):
-        train(cohort, tmp_path / "run", settings=taught_by(folds), threads=1)
+@pytest.mark.parametrize("chosen", ["train.folds=2", "train.keep=best"])
+def test_whose_network_validation_cells_have_shaped_teaches_nobody_on_its_split(
+    cohort: Path, tmp_path: Path, chosen: str
+) -> None:
+    bundle = train(cohort, tmp_path / "teacher", settings=[*TINY, chosen], threads=1).bundle
+    with pytest.raises(UserError, match=r"(?s)2 donors of the validation.*without folds and with train\.keep=last"):
+        train(cohort, tmp_path / "run", settings=taught_by(bundle), threads=1)
 
 
 def test_a_student_needs_a_teacher(cohort: Path, teacher: Bundle, tmp_path: Path) -> None:

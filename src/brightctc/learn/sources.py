@@ -13,6 +13,7 @@ from brightctc.cohort import Cohort
 from brightctc.errors import UserError, plural
 from brightctc.learn import ways
 from brightctc.learn.crops import JUDGING
+from brightctc.learn.rebuilding import recipe_of
 from brightctc.learn.ways.student import teacher_of
 from brightctc.recipe import DapiStudent, Recipe
 
@@ -74,7 +75,8 @@ class Sources:
         """They must not have met cells or donors that judge: the new network would be told the answers.
 
         With folds or teachers, training cells judge the weights, too; with folds, they judge a bundle that teaches. It
-        may have been judged by the validation part itself, as a bundle of the same split has been.
+        may have been judged by the validation part itself, as a bundle of the same split has been, if that decided
+        nothing of its network.
         Raises UserError where they have, or where the bundle that teaches tells other classes apart.
         """
         if self.weights is not None:
@@ -103,13 +105,14 @@ def _refuse_teacher(teacher: Bundle, cohort: Cohort, folds: bool) -> None:
             f"not the classes of {cohort.root.name}", teacher.folder, "give a bundle that tells these apart"
         )
     parts = ("train", *JUDGING) if folds else JUDGING
-    cells, donors = _met(teacher.seen, cohort, parts, may_judge=() if folds else ("validation",))
+    chosen = recipe_of(teacher).train.keep == "best"
+    cells, donors = _met(teacher.seen, cohort, parts, may_judge=() if folds or chosen else ("validation",))
     if cells or donors:
         raise UserError(
             f"the bundle that teaches knows {_both(cells, donors)} of the {_listed(parts)} part: figures on them would "
             "flatter this training",
             teacher.folder,
-            "give a bundle that was trained on this split (without folds), or on other donors",
+            "give a bundle that was trained on this split without folds and with train.keep=last, or on other donors",
         )
 
 

@@ -62,8 +62,26 @@ class Told(Lesson):
         return outputs, self.weight * functional.binary_cross_entropy_with_logits(logit, wanted[told].sigmoid())
 
 
-class Taught(Way):
-    """One bright-field image a cell, and teachers; a way of this kind says what these are."""
+class Telling(Way):
+    """One bright-field image a cell, and something told of it, with a label or without."""
+
+    def samples(self, cells: TrainingCells) -> Sequence[Sample]:
+        """One image a cell."""
+        return [Sample(index, self.CHANNELS) for index in range(len(cells.positive))]
+
+    @property
+    def unlabelled(self) -> bool:
+        """As the recipe says."""
+        return self.settings.unlabelled
+
+    def lesson(self, network: nn.Module) -> Lesson:
+        """Of nothing, until something is told."""
+        del network
+        return Told(self.settings.weight)
+
+
+class Taught(Telling):
+    """Teachers that a training has of its own; a way of this kind says what these are."""
 
     CROSSED = True
 
@@ -78,17 +96,7 @@ class Taught(Way):
             )
         groups = [group for group, one in zip(cells.groups, able, strict=True) if one]
         self._folds(groups, cells.positive[able], cells.seed)
-        return [Sample(index, self.CHANNELS) for index in range(len(cells.positive))]
-
-    @property
-    def unlabelled(self) -> bool:
-        """As the recipe says."""
-        return self.settings.unlabelled
-
-    def lesson(self, network: nn.Module) -> Lesson:
-        """Of nothing, until the teachers have learned."""
-        del network
-        return Told(self.settings.weight)
+        return super().samples(cells)
 
     def before(self, learner: Learner, course: Course) -> np.ndarray | None:
         """Let the teachers learn, and keep what they say of each cell; return how often those without a label come."""

@@ -6,47 +6,30 @@ bundle's own network, or the first of several: from ImageNet's weights it ends w
 (docs/decisions/0034).
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import nn
 
 from brightctc.bundle import Bundle
 from brightctc.errors import UserError
-from brightctc.learn.augment import Sample
 from brightctc.learn.batches import network_inputs
 from brightctc.learn.crops import LabelledCells
-from brightctc.learn.lessons import Learner, Lesson
+from brightctc.learn.lessons import Learner
 from brightctc.learn.rebuilding import rebuilt, recipe_of
-from brightctc.learn.taught import Told
-from brightctc.learn.ways import Course, TrainingCells, Way
+from brightctc.learn.taught import Telling, Told
+from brightctc.learn.ways import Course
 from brightctc.preprocess import Channel
 from brightctc.recipe import DapiStudent
 
 _AT_ONCE = 512
 
 
-class Student(Way):
-    """One bright-field image a cell, and what the bundle says of it."""
+class Student(Telling):
+    """What a bundle says is told."""
 
     READS: ClassVar[tuple[Channel, ...]] = ("bright_field",)
-
-    def samples(self, cells: TrainingCells) -> Sequence[Sample]:
-        """One image a cell."""
-        return [Sample(index, self.CHANNELS) for index in range(len(cells.positive))]
-
-    @property
-    def unlabelled(self) -> bool:
-        """As the recipe says."""
-        return self.settings.unlabelled
-
-    def lesson(self, network: nn.Module) -> Lesson:
-        """Of nothing, until the bundle was asked."""
-        del network
-        return Told(self.settings.weight)
 
     def before(self, learner: Learner, course: Course) -> np.ndarray | None:
         """Begin as the bundle's network, where it is of the same kind, and ask the bundle about each cell.
