@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import brightctc
 from brightctc.recipe import WAYS
@@ -65,6 +66,15 @@ def test_help_is_quick() -> None:
         subprocess.run([brightctc_command, "--help"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
     assert statistics.median(seconds) < 0.5
+
+
+@pytest.mark.parametrize("name", commands())
+def test_no_option_is_cut_in_a_narrow_terminal(name: str) -> None:
+    from brightctc.cli.app import app
+
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80"}, terminal_width=80).output
+    assert "--" in shown
+    assert not re.findall(r"--\S*…", shown)
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -28,9 +28,10 @@ def command(
     patients: Annotated[int | None, typer.Option(metavar="N", help="Donors of the CTCs (13).")] = None,
     others: Annotated[int | None, typer.Option(metavar="N", help="Ghosts, debris: without a label (0).")] = None,
     prefix: Annotated[str | None, typer.Option(help="Before sample and donor ids, so that two exports differ.")] = None,
-    class_difference: Annotated[
-        bool, typer.Option(help="With no difference, tumour cells are drawn as leukocytes: a negative control.")
-    ] = True,
+    no_class_difference: Annotated[
+        bool,
+        typer.Option("--no-class-difference", help="Tumour cells are drawn as leukocytes: a negative control."),
+    ] = False,
     objective: Annotated[
         str | None, typer.Option(help="10x (default); 20x: multislice, some fifteen times slower.")
     ] = None,
@@ -43,7 +44,7 @@ def command(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as optics.aperture=0.3."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="With the settings it decides every byte.")] = 0,
-    dapi: Annotated[bool, typer.Option(help="DAPI images beside bright field.")] = True,
+    no_dapi: Annotated[bool, typer.Option("--no-dapi", help="Bright field alone.")] = False,
     blind: Annotated[bool, typer.Option("--blind", help="labels.csv tells no label; truth.csv does.")] = False,
     masks: Annotated[Path | None, typer.Option(help="Folder for the true outlines, a label TIFF a cell.")] = None,
     picture: Annotated[Path | None, typer.Option(metavar="PNG", help="A picture of cells of every kind.")] = None,
@@ -63,7 +64,7 @@ def command(
     counts = {
         "line_cells": line_cells, "spiked_leukocytes": spiked_leukocytes, "patient_ctcs": patient_ctcs,
         "leukocytes_per_ctc": leukocytes_per_ctc, "volunteers": volunteers, "patients": patients, "others": others,
-        "prefix": prefix, "class_difference": None if class_difference else False,
+        "prefix": prefix, "class_difference": False if no_class_difference else None,
     }  # fmt: skip
     chosen = chosen_settings(
         file=settings,
@@ -76,10 +77,10 @@ def command(
     )
     with printer.progress() as progress:
         result = simulate(
-            out, settings=chosen, seed=seed, dapi=dapi, blind=blind, masks=masks, picture=picture, workers=workers,
-            overwrite=overwrite, progress=progress,
+            out, settings=chosen, seed=seed, dapi=not no_dapi, blind=blind, masks=masks, picture=picture,
+            workers=workers, overwrite=overwrite, progress=progress,
         )  # fmt: skip
-    _show(printer, result, blind, dapi)
+    _show(printer, result, blind, not no_dapi)
     printer.done(result.summary())
 
 
