@@ -42,7 +42,7 @@ CTCs.**
   the same time: where a step costs more, or teachers or first steps come on top, in fewer of them.
 - Folds see whole crops, of made cells mostly background: one width would tell each network of the donors that judge it.
 - One orientation: the same networks, asked once a cell at an eighth of the cost, in place of the mean of a cell's eight
-  orientations.
+  orientations. Asked once a cell, taught: students of these bundles; their seconds come on top of their teachers'.
 """
 
 
