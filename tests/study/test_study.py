@@ -278,7 +278,7 @@ def test_a_declaration_that_was_edited_is_refused(cohort: Path, tmp_path: Path) 
         ("nothing", {}, "no question called 'nothing'"),
         ("ablation", {"column": "site"}, "--column belongs to transfer"),
         ("dapi", {"sizes": (20,)}, "--sizes belongs to size"),
-        ("dapi", {"ways": ("mix", "magic")}, "no way called 'magic'"),
+        ("dapi", {"ways": ("mix", "magic")}, "'magic' is none of the ways that are compared"),
         ("ablation", {"ways": ("mix",)}, "--ways belongs to dapi"),
         ("ablation", {"recipes": ("default", "paper")}, "asked of one recipe"),
         ("compare", {}, "compare needs two recipes"),
