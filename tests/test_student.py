@@ -199,3 +199,9 @@ def test_donors_that_are_not_kept_whole_are_no_news(drawn_cohort: Path, tmp_path
     write_split(root, cells.with_columns(part=part.otherwise(pl.lit("test"))), SplitFile(by="cell_id", settings={}))
     bundle = train(root, tmp_path / "teacher", settings=EIGHT, threads=1).bundle
     assert train(root, tmp_path / "run", settings=taught_by(bundle), threads=1).bundle.hash
+    part = part.replace({"validation": "pool", None: "pool"})
+    part = pl.when(number == 8).then(pl.lit("validation")).when(number == 9).then(pl.lit("test")).otherwise(part)
+    write_split(root, cells.with_columns(part=part), SplitFile(by="cell_id", settings={}))
+    weights = f"backbone.weights={bundle.folder / 'weights.safetensors'}"
+    with pytest.raises(UserError, match=r"first weights have met 0 cells and .* donors"):
+        train(root, tmp_path / "other", settings=[*TINY, weights], threads=1)  # of other cells, but of these donors

@@ -117,15 +117,16 @@ def _refuse_teacher(teacher: Bundle, cohort: Cohort, folds: bool) -> None:
 
 
 def _met(seen: Seen, cohort: Cohort, parts: Sequence[str], may_judge: Sequence[str] = ()) -> tuple[int, int]:
-    """How many cells and donors of these parts it has seen; may_judge: of these it may, if it has not learned them.
+    """How many cells and donors of these parts it has seen.
 
-    A donor whose other cells train here, where donors are not kept whole, is met in any case.
+    may_judge: of these parts it may, as a bundle of the same split, if it has not learned them. Where that split does
+    not keep donors whole, both have met the donors of validation cells in training, and these are no news.
     """
     counts = {"cell_id": 0, "donor_id": 0}
     asked = {"cell_id": seen.part_of_cell, "donor_id": seen.part_of_donor}
     rows = cohort.cells
     for column in counts.keys() & set(rows.columns):
-        learned = set() if "train" in parts else set(rows.filter(pl.col("part") == "train")[column])
+        learned = set() if not may_judge else set(rows.filter(pl.col("part") == "train")[column])
         for part in parts:
             judges = set(rows.filter(pl.col("part") == part)[column].drop_nulls()) - learned
             found = [asked[column](each) for each in judges]
