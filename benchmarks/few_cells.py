@@ -5,8 +5,8 @@
 Real cells: mitotic among interphase, and prophase among G2, from 100 and 200 labelled Jurkat cells (917: three draws);
 made cells: lines and volunteers' leukocytes for training, patients for testing. Bright field alone is tested. Every
 model is trained on the same draws; a row of docs/results/few-cells.csv is one training, and what is there is not done
-again. About eight hours in all: --minutes begins no training after so long. --sealed scores the sealed parts, once, at
-the end.
+again. About twelve hours in all: --minutes begins no training after so long. What a model answers to the sealed cells
+is written down with the training; --sealed trains nothing and looks at their labels, once, when all is chosen.
 """
 
 import argparse
@@ -20,24 +20,23 @@ from pathlib import Path
 from brightctc.cohort import Cohort
 from brightctc.cohort.sealed import open_sealed
 from few_cells_page import write_page
-from few_cells_results import Result, append, read
-from few_cells_rows import TRAINED, answered, rows_of, settings_of
-from few_cells_tasks import TASKS
+from few_cells_results import PARTS, Result, append, read, replace_all
+from few_cells_rows import TRAINED, answered, has_line, rows_of, settings_of
+from few_cells_tasks import TASKS, labels
 from jurkat import DATA, ROOT, say
 
-Job = tuple[str, int, str, str]
+Job = tuple[str, int, str]
 
 
 def jobs(done: list[Result], options: argparse.Namespace) -> Iterator[Job]:
     """What is not done yet: first draws of all tasks first, so that a part of it all can be read."""
-    part = "sealed" if options.sealed else "test"
     known = {key_of(result) for result in done}
     for draw in range(max(task.draws for task in TASKS.values())):
         for key, task in TASKS.items():
             for name in options.rows:
-                wanted = draw < task.draws and key in options.tasks
-                if wanted and any((key, draw, row, part, settings_of(key, row)) not in known for row in rows_of(name)):
-                    yield key, draw, name, part
+                answers = [(key, draw, row, part, settings_of(key, row)) for row in rows_of(name) for part in PARTS]
+                if draw < task.draws and key in options.tasks and not known.issuperset(answers):
+                    yield key, draw, name
 
 
 def key_of(result: Result) -> tuple[str, int, str, str, str]:
@@ -62,13 +61,27 @@ def done_by(waiting: Iterator[Job], options: argparse.Namespace) -> Iterator[Res
             yield from (result for future in finished for result in future.result())
 
 
+def opened(results: list[Result], work: Path) -> list[Result]:
+    """With the figures of the sealed parts, whose labels are looked at now; each opening is recorded."""
+    closed = [result for result in results if not result.is_judged]
+    analysis = hashlib.sha256("\n".join(sorted(result.answers for result in closed)).encode()).hexdigest()[:16]
+    for key, draw in dict.fromkeys((result.task, result.draw) for result in closed):
+        times = len(open_sealed(Cohort.read(TASKS[key].cohort(draw, work)), "few_cells", analysis))
+        say(f"{key} draw {draw}: its sealed part was opened {times} times, with this one")
+    labels_of = {key: labels(key, "sealed", work)[0] for key in {result.task for result in closed}}
+    return [
+        result if result.is_judged else result.judged(labels_of[result.task], has_line(result.row))
+        for result in results
+    ]
+
+
 def main() -> None:
     """Do what is missing, then write the page and its figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--rows", nargs="+", choices=TRAINED, default=list(TRAINED))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--sealed", action="store_true", help="score the sealed parts: once, when all is chosen")
+    parser.add_argument("--sealed", action="store_true", help="train nothing; look at the sealed cells' labels")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time, a thread each")
     parser.add_argument("--work", type=Path, default=ROOT / "build/few_cells", help="keeps cohorts and runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results", help="folder of the table and the page")
@@ -76,22 +89,26 @@ def main() -> None:
     if not DATA.is_file():
         raise SystemExit(f"{DATA.name} is missing: put it into {DATA.parent}, or set BRIGHTCTC_DATA")
     table = options.out / "few-cells.csv"
+    if options.sealed:
+        replace_all(table, opened(read(table), options.work))
+    else:
+        do_what_is_missing(table, options)
+    write_page(read(table), options.out, options.work)
+    say(f"wrote {options.out / 'few-cells.md'}")
+
+
+def do_what_is_missing(table: Path, options: argparse.Namespace) -> None:
+    """Train and ask, two at a time, and write down each result as it comes."""
     waiting = list(jobs(read(table), options))
     say(f"{len(waiting)} trainings to do")
-    for key, draw in dict.fromkeys((job[0], job[1]) for job in waiting):
-        root = TASKS[key].cohort(draw, options.work)  # not by two processes at a time
-        if options.sealed:
-            recipes = " ".join(row.hash for row in TRAINED.values())
-            times = len(open_sealed(Cohort.read(root), "few_cells", hashlib.sha256(recipes.encode()).hexdigest()[:16]))
-            say(f"{key} draw {draw}: its sealed part was opened {times} times, with this one")
+    for key, draw in dict.fromkeys(job[:2] for job in waiting):
+        TASKS[key].cohort(draw, options.work)  # not by two processes at a time
     known = {key_of(result) for result in read(table)}
     for result in done_by(iter(waiting), options):
         if key_of(result) not in known:
             append(table, [result])
-        say(f"{result.task} draw {result.draw} {result.row}: "
-            f"average precision {result.average_precision:.3f}, {result.seconds:.0f} s")  # fmt: skip
-    write_page(read(table), options.out, options.work)
-    say(f"wrote {options.out / 'few-cells.md'}")
+        figure = f"average precision {result.average_precision:.3f}" if result.is_judged else "answers only"
+        say(f"{result.task} draw {result.draw} {result.row} {result.part}: {figure}, {result.seconds:.0f} s")
 
 
 if __name__ == "__main__":

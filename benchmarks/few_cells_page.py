@@ -36,8 +36,9 @@ CTCs.**
   cells: of patients); for other cells and draws like these, not for other instruments.
 - Cells without a label: all others of the training donors and the pool, whose labels are not used.
 - How teachers learn was chosen on labels of pool cells (docs/decisions/0027); how often cells without a label come
-  (0029), how much of a crop is seen (0030) and recipes on the test parts; nothing on the sealed ones, which are scored
-  once, when all rows are there. What is missing has not been trained yet.
+  (0029), how much of a crop is seen (0030) and recipes on the test parts; nothing on the sealed ones. What each model
+  answers to the sealed cells is written down when it is trained; their labels are looked at once, when all is chosen.
+  What is missing has not been trained yet.
 - `default` learns from bright field alone, in 600 steps. Rows with … are this recipe with one thing changed, in about
   the same time: where a step costs more, or teachers or first steps come on top, in fewer of them.
 - Folds see whole crops, of made cells mostly background: one width would tell each network of the donors that judge it.
@@ -98,6 +99,7 @@ def lines(key: str, part: str, results: list[Result], work: Path) -> list[Line]:
     for result in results:
         if (
             (result.task, result.part) == (key, part)
+            and result.is_judged
             and result.row in ROWS
             and result.settings == settings_of(key, result.row)
         ):

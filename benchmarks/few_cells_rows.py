@@ -1,8 +1,11 @@
 """The models that are compared on few cells: what each is called, and how it is trained and asked."""
 
+import fcntl
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +16,10 @@ from brightctc.baselines import Cells, fit
 from brightctc.cohort import Cohort, read_images
 from brightctc.learn.export import torch_logits
 from brightctc.learn.rebuilding import rebuilt
-from brightctc.metrics import Scored, figures
 from brightctc.predict import score_cells
 from brightctc.preprocess import Channel
 from few_cells_plain import kept
-from few_cells_results import Result, packed
+from few_cells_results import PARTS, Result, packed
 from few_cells_tasks import TASKS
 
 _UNLABELLED = "dapi.unlabelled=false"
@@ -108,73 +110,89 @@ REFERENCES = ("plain", "default")
 """Rows that every other one is held against."""
 
 
+def has_line(name: str) -> bool:
+    """Does the row call cells?"""
+    return ROWS[name].is_recipe and not ROWS[name].upright_of
+
+
 def settings_of(task: str, name: str) -> str:
     """Changes where a row would be trained or asked otherwise, by recipe or by cells."""
     return _digest(f"{TASKS[task].hash} {ROWS[name].hash}")
 
 
-def answered(task: str, draw: int, name: str, part: str, work: Path) -> list[Result]:
-    """Train a row's model on a draw's cells, unless its bundle is there, and ask it for a part's cells.
+def answered(task: str, draw: int, name: str, work: Path) -> list[Result]:
+    """Train a row's model on a draw's cells, unless it is there, and ask it for the cells of both tested parts.
 
-    Simple models and the plain fine-tune learn from all labelled cells, validation too: they have no other use for it,
-    and without it no threshold, so no F1. Nor is there one of crops in one orientation.
+    Of the test part with figures; of the sealed part the answers alone, whose labels nobody looks at before all is
+    chosen. Simple models and the plain fine-tune learn from all labelled cells, validation too: they have no
+    other use for it, and without it no threshold, so no F1. Nor is there one of crops in one orientation.
     """
     torch.set_num_threads(1)
-    row, cohort = TRAINED[name], Cohort.read(TASKS[task].cohort(draw, work))
-    asked = cohort.part(part)
-    positive = cohort.positive(asked).to_numpy()
-    folder = _folder(name, cohort, work)
-    if row.teacher:
-        row = replace(row, settings=(*row.settings, f"dapi.bundle={_folder(row.teacher, cohort, work) / 'bundle'}"))
-    seconds, logits, threshold = _logits(folder, row, draw, cohort, part, upright=len(rows_of(name)) > 1)
+    cohort = Cohort.read(TASKS[task].cohort(draw, work))
+    model = _model(name, draw, cohort, work)
+    results = []
+    for part in PARTS:
+        for called_by, logit in zip(rows_of(name), model.logits(cohort, part), strict=True):
+            called = logit >= (model.threshold if has_line(called_by) else np.inf)
+            facts = (task, draw, called_by, part, settings_of(task, called_by), len(logit))
+            results.append(Result(*facts, seconds=round(model.seconds, 1), answers=packed(logit, called)))
+    labels = cohort.positive(cohort.part("test")).to_numpy()
+    return [result.judged(labels, has_line(result.row)) if result.part == "test" else result for result in results]
 
-    def result(called_by: str, logit: np.ndarray) -> Result:
-        called = logit >= (threshold if called_by == name else np.inf)
-        found = figures(positive, Scored(logit, called, np.full(len(logit), np.nan)))
-        return Result(
-            task,
-            draw,
-            called_by,
-            part,
-            settings_of(task, name),
-            len(logit),
-            int(positive.sum()),
-            round(found["average_precision"], 5),
-            round(found["roc_auc"], 5),
-            round(found["f1"], 5) if called_by == name and row.is_recipe else float("nan"),
-            round(seconds, 1),
-            packed(logit, called),
-        )
 
-    return [result(*pair) for pair in zip(rows_of(name), logits, strict=True)]
+@dataclass(frozen=True)
+class _Model:
+    """A trained one. logits(cohort, part): float (n,), upright also in one orientation; seconds: of training."""
+
+    seconds: float
+    threshold: float
+    logits: Callable[[Cohort, str], list[np.ndarray]]
+
+
+def _model(name: str, draw: int, cohort: Cohort, work: Path) -> _Model:
+    row, folder = TRAINED[name], _folder(name, cohort, work)
+    if row.is_recipe:
+        seconds, bundle = _trained(name, draw, cohort, work)
+        threshold = bundle.validation.line("f1").logit  # by the rule as it is now
+        return _Model(seconds, threshold, partial(_asked, bundle, len(rows_of(name)) > 1))
+    crops, labels = _crops(cohort, "train", "validation")
+    if row.model == "plain":
+        plain = kept(folder.with_suffix(".safetensors"), crops, labels, draw)
+        return _Model(plain.seconds, np.inf, lambda cohort, part: [plain.logits(_crops(cohort, part)[0])])
+    start = time.perf_counter()
+    model = fit(row.model, Cells(crops), labels, seed=draw)
+    seconds = time.perf_counter() - start
+    return _Model(seconds, np.inf, lambda cohort, part: [model.score(Cells(_crops(cohort, part)[0]))])
 
 
 def _folder(name: str, cohort: Cohort, work: Path) -> Path:
     return work / "runs" / f"{cohort.root.name}-{name}-{TRAINED[name].hash}"
 
 
-def _logits(
-    folder: Path, row: Row, draw: int, cohort: Cohort, part: str, upright: bool
-) -> tuple[float, list[np.ndarray], float]:
-    """Seconds of training; logits float (n,), upright: also in one orientation; the threshold."""
-    start, took = time.perf_counter(), folder.with_name(f"{folder.name}.seconds")
-    if row.is_recipe:
+def _trained(name: str, draw: int, cohort: Cohort, work: Path) -> tuple[float, Bundle]:
+    """Seconds and bundle of a row's training, after its teacher's, if any; a second process waits for the first."""
+    row, folder = TRAINED[name], _folder(name, cohort, work)
+    settings = row.settings
+    if row.teacher:
+        _trained(row.teacher, draw, cohort, work)
+        settings += (f"dapi.bundle={_folder(row.teacher, cohort, work) / 'bundle'}",)
+    took = folder.with_name(f"{folder.name}.seconds")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
         if not took.is_file():
-            how = {"threads": 1, "workers": 1, "resume": True}
-            train(cohort.root, folder, recipe=row.model, settings=row.settings, seed=draw, **how)
+            start = time.perf_counter()
+            train(
+                cohort.root, folder, recipe=row.model, settings=settings, seed=draw, threads=1, workers=1, resume=True
+            )
             files.write_text(took, f"{time.perf_counter() - start:.1f}\n")
-        seconds, bundle = float(took.read_text(encoding="utf-8")), Bundle.read(folder / "bundle")
-        paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(cohort.part(part), "bright_field")}
-        logits = [np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])]
-        if upright:
-            logits.append(_upright(bundle, _crops(cohort, part)[0]))
-        return seconds, logits, bundle.validation.line("f1").logit  # by the rule as it is now
-    (crops, labels), (others, _) = _crops(cohort, "train", "validation"), _crops(cohort, part)
-    if row.model == "plain":
-        plain = kept(folder.with_suffix(".safetensors"), crops, labels, draw)
-        return plain.seconds, [plain.logits(others)], np.inf
-    model = fit(row.model, Cells(crops), labels, seed=draw)
-    return time.perf_counter() - start, [model.score(Cells(others))], np.inf
+    return float(took.read_text(encoding="utf-8")), Bundle.read(folder / "bundle")
+
+
+def _asked(bundle: Bundle, upright: bool, cohort: Cohort, part: str) -> list[np.ndarray]:
+    paths: dict[Channel, list[Path | None]] = {"bright_field": cohort.paths(cohort.part(part), "bright_field")}
+    logits = [np.concatenate([chunk.logit for chunk in score_cells(bundle, paths, workers=1, threads=1)])]
+    return [*logits, _upright(bundle, _crops(cohort, part)[0])] if upright else logits
 
 
 def _upright(bundle: Bundle, crops: list[np.ndarray]) -> np.ndarray:
