@@ -31,7 +31,7 @@ Job = tuple[str, int, str]
 def jobs(done: list[Result], options: argparse.Namespace) -> Iterator[Job]:
     """What is not done yet: first draws of all tasks first, so that a part of it all can be read."""
     known = {key_of(result) for result in done}
-    for draw in range(max(task.draws for task in TASKS.values())):
+    for draw in range(min(options.draws, max(task.draws for task in TASKS.values()))):
         for key, task in TASKS.items():
             for name in options.rows:
                 answers = [(key, draw, row, part, settings_of(key, row)) for row in rows_of(name) for part in PARTS]
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--rows", nargs="+", choices=TRAINED, default=list(TRAINED))
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--draws", type=int, default=5, help="of each task, the first ones")
     parser.add_argument("--sealed", action="store_true", help="train nothing; look at the sealed cells' labels")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time, a thread each")
     parser.add_argument("--work", type=Path, default=ROOT / "build/few_cells", help="keeps cohorts and runs")
