@@ -134,7 +134,7 @@ def test_killed_and_resumed_gives_the_same_bytes(cohort, tmp_path, setting, monk
     with pytest.raises(KeyboardInterrupt):
         train(cohort, tmp_path / "parts", settings=settings, threads=1)
     monkeypatch.setattr(checkpoint, "save", save)
-    assert equal(whole, fitted(cohort, tmp_path / "parts", settings, resume=True))
+    assert equal(whole, fitted(cohort, tmp_path / "parts", (), resume=True))  # its own settings, not said again
 
 
 def test_a_row_of_several_short_epochs_changes_no_weight(cohort, tmp_path, monkeypatch):
@@ -313,11 +313,15 @@ def test_a_run_is_not_overwritten_and_not_mixed_up(cohort, tmp_path):
         train(cohort, run, settings=TINY, threads=1, resume=True, seed=1)
     with pytest.raises(UserError, match="another recipe"):
         train(cohort, run, settings=[*TINY, "train.epochs=4"], threads=1, resume=True)
+    with pytest.raises(UserError, match="another recipe"):
+        train(cohort, run, recipe="default", resume=True)
     before = (run / "result.json").read_bytes()
     train(cohort, run, settings=TINY, threads=1, resume=True)  # nothing left to do
+    train(cohort, run, resume=True)
     assert (run / "result.json").read_bytes() == before
     train(cohort, run, settings=TINY, threads=1, seed=1, overwrite=True)
     assert (run / "result.json").read_bytes() != before
+    assert train(cohort, run, resume=True).result["seed"] == 1
     assert files.read_json(run / "environment.json")["cohort"] == str(cohort.resolve())
 
 

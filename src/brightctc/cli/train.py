@@ -13,14 +13,19 @@ def command(
     cohort: Annotated[Path, typer.Argument(help="The cohort folder, checked and split.")],
     run: Annotated[Path, typer.Argument(help="Folder for the run; RUN/bundle will be the model.")],
     recipe: Annotated[
-        str, typer.Option(help="A built-in recipe (default, accurate, paper) or a YAML file.", show_default=True)
-    ] = "default",
+        str | None,
+        typer.Option(help="A built-in recipe (default, accurate, paper) or a YAML file (default: default)."),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one setting: section.name=value. May be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of first weights, order and augmentation.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of first weights, order and augmentation (default: 0).")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped, with its recipe and seed.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the arithmetic (default: all cores).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads that decode images.")] = None,
     overwrite: Overwrite = False,

@@ -48,9 +48,9 @@ def train(
     cohort: Path,
     run: Path,
     *,
-    recipe: str | Path | Recipe = "default",
+    recipe: str | Path | Recipe | None = None,
     settings: Iterable[str] = (),
-    seed: int = 0,
+    seed: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     threads: int | None = None,
@@ -60,14 +60,19 @@ def train(
     """Train on the cohort's train part, judge on its validation part, and write `run/bundle`.
 
     recipe:   a built-in name, a YAML file or a Recipe. settings: `section.name=value`, applied in order.
-    resume:   go on with a run that was stopped; it ends with the same bytes as one that was not.
+    resume:   go on with a run that was stopped; it ends with the same bytes as one that was not. What isn't said of
+              recipe, settings, seed and threads is as it was started with. Not resumed: None are `default` and seed 0.
     threads:  of the arithmetic (None: all cores); recorded, since sums differ in their last bits between counts.
     workers:  threads that decode images; of no influence on any result.
     Raises UserError for settings, cells or images that don't allow the training, and for a loss that is no number.
     """
     run = Path(run)
-    chosen = _chosen(recipe, tuple(settings))
-    plan = _Plan(Cohort.read(Path(cohort)), chosen, seed, _threads(run, threads, resume), Sources.of(chosen))
+    begun = _begun(run) if resume else {}
+    chosen = _chosen(run / "recipe.yaml" if begun and recipe is None and not settings else recipe, tuple(settings))
+    seed = begun.get("seed", 0) if seed is None else seed
+    plan = _Plan(
+        Cohort.read(Path(cohort)), chosen, seed, threads or begun.get("threads") or _threads(), Sources.of(chosen)
+    )
     _refuse_other_things(run)
     plan.sources.refuse_knowing(plan.cohort, plan.recipe)
     with files.lock(run):
@@ -252,16 +257,19 @@ def _refuse_other_things(run: Path) -> None:
         )
 
 
-def _chosen(recipe: str | Path | Recipe, settings: tuple[str, ...]) -> Recipe:
+def _chosen(recipe: str | Path | Recipe | None, settings: tuple[str, ...]) -> Recipe:
     if not isinstance(recipe, Recipe):
-        return read_recipe(recipe, settings)
+        return read_recipe(recipe or "default", settings)
     if settings:
         raise UserError("settings go with a recipe's name or file", fix="build the Recipe with them instead")
     return recipe
 
 
-def _threads(run: Path, threads: int | None, resume: bool) -> int:
-    """A resumed run keeps its thread count unless told otherwise."""
-    if threads is None and resume and (run / "environment.json").is_file():
-        return int(files.read_json(run / "environment.json", format_version=FORMAT_VERSION)["run"]["threads"])
-    return threads or int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+def _begun(run: Path) -> dict[str, Any]:
+    """What a run was started with; empty where it never was."""
+    started = run / "environment.json"
+    return files.read_json(started, format_version=FORMAT_VERSION)["run"] if started.is_file() else {}
+
+
+def _threads() -> int:
+    return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
