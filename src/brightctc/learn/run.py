@@ -69,9 +69,9 @@ def train(
     run = Path(run)
     begun = _begun(run) if resume else {}
     chosen = _chosen(run / "recipe.yaml" if begun and recipe is None and not settings else recipe, tuple(settings))
-    seed = begun.get("seed", 0) if seed is None else seed
+    first: int = begun.get("seed", 0) if seed is None else seed
     plan = _Plan(
-        Cohort.read(Path(cohort)), chosen, seed, threads or begun.get("threads") or _threads(), Sources.of(chosen)
+        Cohort.read(Path(cohort)), chosen, first, threads or begun.get("threads") or _threads(), Sources.of(chosen)
     )
     _refuse_other_things(run)
     plan.sources.refuse_knowing(plan.cohort, plan.recipe)
