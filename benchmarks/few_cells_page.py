@@ -29,22 +29,34 @@ of CTCs. Made cells: two lines and volunteers' leukocytes in training, patients 
 patients, stained but not labelled, are among the cells without a label. **No figure here says anything about real
 CTCs.**
 
-- Average precision, mean of the draws of training cells (last column: how many, of how many planned). Rows are trained
-  on the same draws, a fifth of whose cells only choose the threshold. Simple models and the plain fine-tune learn from
-  these cells as well.
+- Average precision: mean of the draws of training cells that are done (last column). A row of fewer draws compares with
+  others by its gains alone, which are of the same draws. A fifth of a draw's cells only choose the threshold; simple
+  models and the plain fine-tune learn from these as well.
+- *Plain*: the same network and first weights with timm and torchvision: 224 px, 30 epochs of batches of 16, flips,
+  rotations, brightness and contrast, one orientation.
 - Gains are paired: the same draws, the same tested cells. In brackets: 95 % intervals of 1,000 resamples of cells (made
   cells: of patients); for other cells and draws like these, not for other instruments.
 - Cells without a label: all others of the training donors and the pool, whose labels are not used.
-- How teachers learn was chosen on labels of pool cells (docs/decisions/0027); how often cells without a label come
-  (0029), how much of a crop is seen (0030) and recipes on the test parts; nothing on the sealed ones. What each model
-  answers to the sealed cells is written down when it is trained; their labels are looked at once, when all is chosen.
-  What is missing has not been trained yet.
+- How teachers learn was chosen on labels of pool cells ([0027](../decisions/0027-teachers-of-numbers.md)). Chosen on
+  the test parts: how often cells without a label come
+  ([0029](../decisions/0029-cells-as-often-as-their-class.md)), how much of a crop is seen
+  ([0030](../decisions/0030-as-much-of-the-crop-as-cells-take.md)), and recipes.
+- Nothing was chosen on the sealed parts. What each model answers to their cells is written down when it is trained;
+  their labels are looked at once, when all is chosen. What is missing has not been trained yet.
 - `default` learns from bright field alone, in 600 steps. Rows with … are this recipe with one thing changed, in about
   the same time: where a step costs more, or teachers or first steps come on top, in fewer of them.
-- Folds see whole crops, of made cells mostly background: one width would tell each network of the donors that judge it.
-- One orientation: the same networks, asked once a cell at an eighth of the cost, in place of the mean of a cell's eight
-  orientations. Asked once a cell, taught: students of these bundles; their seconds come on top of their teachers'.
+- One orientation: the same networks, asked once a cell at an eighth of the arithmetic, in place of the mean of a cell's
+  eight orientations.
+- Seconds: median of the draws, of several machines, some beside other work: no comparison of speed.
 """
+
+NOTES = {
+    "mix": "`mix` was worse than bright field alone at 917 cells and equal steps ([ablation](ablation.md)).",
+    "folds": "Folds see whole crops, of made cells mostly background: one width would tell each network of the donors "
+    "that judge it.",
+    "student": "Asked once a cell, taught: students of these bundles; their seconds come on top of their teachers'.",
+}
+"""Lines of the introduction that belong to a row, where the row is there."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +148,8 @@ def gain(
 
 def page(found: dict[tuple[str, str], list[Line]]) -> Iterator[str]:
     """The lines of few-cells.md."""
-    yield INTRODUCTION
+    there = {line.name for lines in found.values() for line in lines}
+    yield INTRODUCTION + "".join(f"- {words}\n" for name, words in NOTES.items() if name in there)
     for part in ("sealed", "test"):
         tasks = [key for side, key in found if side == part]
         if tasks:
@@ -153,8 +166,9 @@ def page(found: dict[tuple[str, str], list[Line]]) -> Iterator[str]:
 def summary(found: dict[str, list[Line]]) -> Iterator[str]:
     """What each recipe gains over the default one, bright field alone: a column a task."""
     yield "### Gains over `default`, bright field alone\n"
-    yield "Average precision, in about the same time. **Bold**: the interval does not hold 0. All others show no"
-    yield "gain and no loss on these cells. In square brackets: in how many draws it was better, of how many.\n"
+    yield "Average precision, in about the same time. **Bold**: the interval does not hold 0; all others show neither a"
+    yield "gain nor that there is none. Not corrected for the number of rows. In square brackets: in how many draws it"
+    yield "was better, of how many. (In the tables below, bold is the highest of rows with all draws.)\n"
     heads = ["", *(f"{TASKS[key].name}, {TASKS[key].cells}" for key in found)]
     yield f"| {' | '.join(heads)} |\n| --- {'| ---: ' * len(found)}|"
     for name, row in ROWS.items():
@@ -184,10 +198,11 @@ def table(key: str, found: list[Line]) -> Iterator[str]:
     yield f"Tested on {some.positives} positive and {some.cells - some.positives} negative cells.\n"
     heads = ["row", "average precision", "lowest, highest", "ROC-AUC", "F1", *GAINS, "seconds", "draws"]
     yield f"| {' | '.join(heads)} |\n| --- {'| ---: ' * (len(heads) - 1)}|"
-    best = max(line.mean for line in found)
+    whole = [line for line in found if len(line.results) == task.draws] or found
+    best = max(line.mean for line in whole)
     for line in found:
         precision = [result.average_precision for result in line.results]
-        words = f"**{line.mean:.3f}**" if line.mean == best else f"{line.mean:.3f}"
+        words = f"**{line.mean:.3f}**" if line in whole and line.mean == best else f"{line.mean:.3f}"
         f1 = float(np.mean([result.f1 for result in line.results]))
         cells = [
             ROWS[line.name].words,
@@ -216,8 +231,13 @@ def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
             y = order.index(line.name)
             colour = "#b5532a" if line.name == "accurate" else "#35618f" if ROWS[line.name].is_recipe else "#8a8a8a"
             axis.plot([line.mean] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.5)
+            whole = len(line.results) == TASKS[key].draws
             axis.scatter(
-                [result.average_precision for result in line.results], [y] * len(line.results), s=14, color=colour
+                [result.average_precision for result in line.results],
+                [y] * len(line.results),
+                s=14,
+                edgecolors=colour,
+                facecolors=colour if whole else "none",
             )
         means = [result.average_precision for line in found_lines for result in line.results]
         axis.set_xlim(max(0, min(means) - 0.05), min(1, max(means) + 0.02))
@@ -225,7 +245,10 @@ def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
         axis.tick_params(labelsize=8)
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(order)), [ROWS[name].words.replace("`", "") for name in order])
-    figure.supxlabel("average precision (strokes: mean of the draws)", fontsize=9)
+    figure.supxlabel(
+        "average precision (dots: draws; strokes: their mean; hollow: of fewer draws, so not to be compared by eye)",
+        fontsize=9,
+    )
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

@@ -35,7 +35,7 @@ class Inputs:
 def corridor(inputs: Inputs, work: Path, settings: Sequence[str] = ()) -> pl.DataFrame:
     """Go the whole way; return the scores of the new sample, a row a cell.
 
-    settings: changes to the recipe `default`, such as ["train.epochs=30"].
+    settings: changes to the recipe `default`, such as ["train.steps=1200"].
     """
     cohort, run, results = work / "cohort", work / "run", work / "results"
 

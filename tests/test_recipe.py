@@ -127,6 +127,15 @@ def test_wrong_files(text, words, tmp_path):
         read_recipe(tmp_path / "r.yaml")
 
 
+def test_epochs_that_would_change_nothing_are_refused():
+    with pytest.raises(UserError, match=r"train\.steps decides how long accurate trains") as caught:
+        read_recipe("accurate", ["train.epochs=48"])
+    assert "train.steps=1200" in caught.value.fix
+    assert read_recipe("accurate", ["train.epochs=48", "train.steps=null"]).train.epochs == 48
+    assert read_recipe("default", ["train.epochs=48"]).train.epochs == 48
+    assert read_recipe("default", ["train.epochs=48", "train.steps=70"]).train.total_steps(10) == 70
+
+
 def test_unknown_recipe_names_the_known_ones():
     with pytest.raises(UserError) as caught:
         read_recipe("papper")

@@ -25,7 +25,8 @@ class Backbone(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="before the classifier")
     drop_path: float = Field(default=0.0, ge=0, lt=1, description="stochastic depth, where the network has it")
     views: Literal[1, 8] = Field(
-        default=8, description="8: score each crop in its eight orientations and average, at eight times the cost"
+        default=8,
+        description="8: score each crop in its eight orientations and average, at eight times the network's arithmetic",
     )
 
 
@@ -320,5 +321,15 @@ def read_recipe(name_or_file: str | Path, settings: Iterable[str] = ()) -> Recip
         way = changed({}, ways, Recipe)
         if not isinstance(former, dict) or former.get("way") != way["dapi"]["way"]:
             values["dapi"] = way["dapi"]
+    train = values.get("train")
+    own_steps = train.get("steps") if isinstance(train, dict) else None
     values = changed(values, [setting for setting in settings if setting not in ways], Recipe)
-    return validated(Recipe, values, f"{name_or_file} with --set" if settings else name_or_file)
+    recipe = validated(Recipe, values, f"{name_or_file} with --set" if settings else name_or_file)
+    names = {setting.partition("=")[0].strip() for setting in settings}
+    if own_steps and recipe.train.steps == own_steps and "train.epochs" in names and "train.steps" not in names:
+        raise UserError(
+            f"train.steps decides how long {name_or_file} trains, so train.epochs would change nothing",
+            "--set",
+            f"set the steps instead: --set train.steps={2 * own_steps} is twice as long",
+        )
+    return recipe

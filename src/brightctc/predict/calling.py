@@ -114,8 +114,9 @@ def _sets(bundle: Bundle, alpha: float) -> ConformalSets:
 def _promises(bundle: Bundle, alpha: float) -> tuple[str, ...]:
     """What the sets are good for, in words."""
     words = [
-        f"uncertain: of cells like the validation cells, at most {alpha:.3g} of each class are told to be of the other "
-        "or neither; for cells of another origin (patients, where it learned from lines) this is not promised"
+        f"uncertain: on average over cells of the validation donors, at most {alpha:.3g} of each class are told to be "
+        "of the other or neither; of other donors it may be more, and for cells of another origin (patients, where it "
+        "learned from lines) nothing is promised"
     ]
     if bundle.about.recipe["train"]["keep"] == "best":
         words.append("uncertain: the kept epoch was chosen on the same validation cells, so not even that is sure")
