@@ -15,7 +15,7 @@ TINY_TRAINING = [
     "backbone.weights=none",
     "backbone.views=1",
     "preprocess.size=32",
-    "train.epochs=2",
+    "train.steps=4",
     "train.batch_size=16",
 ]
 TINY_STUDY = {"--seeds": "1", "--baselines": "constant,size"}
@@ -29,15 +29,13 @@ def tiny(words: list[str]) -> list[str]:
     if command == "train":
         further = [part for setting in TINY_TRAINING for part in ("--set", setting)]
         further += ["--set", "augment.copies=1"] if "paper" in words else []
-        further += ["--set", "train.steps=2"] if "accurate" in words else []
     if command == "simulate":
         further = ["--set", "optics.source_points=4", "--set", "optics.size=80"]
         for name, most in TINY_COUNTS.items():
             given = int(words[words.index(f"--{name}") + 1]) if f"--{name}" in words else most
             further += ["--set", f"cohort.{name.replace('-', '_')}={min(given, most)}"]
     if command == "study":
-        settings = [*TINY_TRAINING, "train.steps=3"]
-        further = [part for setting in settings for part in ("--set", setting)]
+        further = [part for setting in TINY_TRAINING for part in ("--set", setting)]
         further += ["--resamples", "50", "--parallel", "1", "--threads", "1"]
         further += [word for name, value in TINY_STUDY.items() if name not in words for word in (name, value)]
     if command == "export":
