@@ -116,6 +116,10 @@ def test_operations_that_are_off_by_default():
     )
     torch.testing.assert_close(noisy[0], image[0])
     assert float((noisy[1] - image[1]).std()) == pytest.approx(0.1, rel=0.1)
+    both = image.expand(2, 2, 33, 33)
+    same = neutral(2, noise=np.array([0.5, 0.5]), noise_seed=np.array([1, 2], np.uint64))
+    each = augment.apply(both, same, noise_sd=torch.tensor([[0.2, 0.4], [0.1, 0.8]])[..., None, None]) - both
+    assert each.std((2, 3)).numpy() == pytest.approx(np.array([[0.1, 0.2], [0.05, 0.4]]), rel=0.1)
 
 
 def batches(intensity: str, settings: Augment, batch_size: int = 8) -> Batches:

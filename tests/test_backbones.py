@@ -33,6 +33,15 @@ def test_networks_of_the_paper_take_two_steps(name, channels):
     assert not torch.equal(before, next(network.parameters()))
 
 
+def test_weights_of_one_channel_start_a_network_of_two(tmp_path):
+    one = backbones.build(Backbone(name=TINY, weights="none"), 1).eval()
+    save_file({name: tensor.contiguous() for name, tensor in one.state_dict().items()}, tmp_path / "w.safetensors")
+    two = backbones.build(Backbone(name=TINY, weights=str(tmp_path / "w.safetensors")), 2).eval()
+    images = torch.randn(3, 1, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(two.forward_features(images.expand(3, 2, 32, 32)), one.forward_features(images))
+
+
 @pytest.mark.parametrize(
     "name", ["test_resnet", "test_efficientnet", "test_convnext", "test_vit", "mobilenetv3_small_050"]
 )

@@ -1,5 +1,6 @@
 """A student: one network is taught by a bundle, and may not be taught by one that knows the answers."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -205,3 +206,17 @@ def test_donors_that_are_not_kept_whole_are_no_news(drawn_cohort: Path, tmp_path
     weights = f"backbone.weights={bundle.folder / 'weights.safetensors'}"
     with pytest.raises(UserError, match=r"first weights have met 0 cells and .* donors"):
         train(root, tmp_path / "other", settings=[*TINY, weights], threads=1)  # of other cells, but of these donors
+
+
+def test_a_run_is_not_replaced_by_its_own_student(cohort: Path, teacher: Bundle) -> None:
+    with pytest.raises(UserError, match="lies in the folder of the run"):
+        train(cohort, teacher.folder.parent, settings=taught_by(teacher), threads=1, overwrite=True)
+    assert Bundle.read(teacher.folder).hash == teacher.hash
+
+
+def test_a_cohort_that_is_not_split_is_told_so(drawn_cohort: Path, teacher: Bundle, tmp_path: Path) -> None:
+    shutil.copytree(drawn_cohort, tmp_path / "cohort")
+    for name in ("splits.csv", "splits.json"):
+        (tmp_path / "cohort" / name).unlink(missing_ok=True)
+    with pytest.raises(UserError, match="not split yet"):
+        train(tmp_path / "cohort", tmp_path / "run", settings=taught_by(teacher), threads=1)

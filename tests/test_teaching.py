@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+import tifffile
 
 from brightctc import Bundle
 from brightctc.check import check
@@ -53,6 +55,39 @@ def test_donors_that_nobody_has_labelled_teach(cohort: Path) -> None:
     edited(cohort, label=pl.when(pl.col("donor_id") == "D05").then(None).otherwise("label"))
     split(cohort, test_share=0.2, seed=0)
     assert taught_by(cohort)["donor_id"].unique().to_list() == ["D05"]
+
+
+def test_cells_of_an_unknown_owner_do_not_teach_where_owners_are_kept_whole(cohort: Path, tmp_path: Path) -> None:
+    """Nobody knows whether they are of a test donor: as where only labelled cells come with their donor."""
+    number = pl.int_range(pl.len()).over("donor_id")
+    nobody = number % 3 == 0
+    label = pl.when(nobody | (pl.col("donor_id") == "D05")).then(None).otherwise("label")
+    edited(
+        cohort, label.alias("label"), *(pl.when(~nobody).then(name).alias(name) for name in ("donor_id", "sample_id"))
+    )
+    warnings = split(cohort, test_share=0.2, seed=0).warnings
+    read = Cohort.read(cohort)
+    ownerless = read.cells["donor_id"].null_count()
+    assert any(f"{ownerless} cells without donor_id stand alone" in words for words in warnings)
+    assert taught_by(cohort)["donor_id"].unique().to_list() == ["D05"]
+    warnings = train(cohort, tmp_path / "run", settings=DISTIL, threads=1).warnings
+    assert any(f"{ownerless} cells without a label did not join" in words for words in warnings)
+    for column in ("donor_id", "sample_id"):
+        edited(cohort, pl.lit(None).alias(column))
+    split(cohort, test_share=0.2, seed=0, overwrite=True)
+    assert taught_by(cohort).height == read.cells["label"].null_count(), "of no cell an owner is known"
+
+
+def test_a_cell_without_a_label_and_without_a_background_is_left_out(cohort: Path, tmp_path: Path) -> None:
+    edited(cohort, label=pl.when(pl.col("donor_id") == "D05").then(None).otherwise("label"))
+    split(cohort, test_share=0.2, seed=0)
+    black = taught_by(cohort)["cell_id"][0]
+    tifffile.imwrite(cohort / "black.tif", np.zeros((24, 24), np.uint16))
+    one = pl.col("cell_id") == black
+    edited(cohort, bright_field=pl.when(one).then(pl.lit("black.tif")).otherwise("bright_field"))
+    bundle = train(cohort, tmp_path / "run", settings=DISTIL, threads=1).bundle
+    assert "1 cell without a label did not join: the background is 0 or less" in bundle.warnings
+    assert not bundle.seen.has_cell(black)
 
 
 def test_nothing_learns_from_a_value_that_a_study_leaves_out(cohort: Path, tmp_path: Path) -> None:
@@ -111,7 +146,16 @@ def test_a_bundle_that_knows_no_donors_says_so(cohort: Path, tmp_path: Path) -> 
     split(cohort, test_share=0.2, seed=0)
     bundle = train(cohort, tmp_path / "run", settings=TINY, threads=1).bundle
     assert not any(bundle.seen.donors.values()), "samples are no donors"
+    assert bundle.validation.samples == Cohort.read(cohort).part("validation")["sample_id"].n_unique()
     assert bundle.about.provenance.counts["train"].donors is None
+
+
+def test_donors_are_the_samples_of_a_budget_where_no_sample_is_named(cohort: Path, tmp_path: Path) -> None:
+    edited(cohort, pl.lit(None).alias("sample_id"))
+    split(cohort, test_share=0.2, validation=0.4, seed=0)
+    donors = Cohort.read(cohort).part("validation")["donor_id"].n_unique()
+    bundle = train(cohort, tmp_path / "run", settings=TINY, threads=1).bundle
+    assert bundle.validation.samples == donors > 1
 
 
 def test_first_weights_that_know_training_cells_cannot_teach_or_judge_them(cohort: Path, tmp_path: Path) -> None:
@@ -165,8 +209,12 @@ def test_half_a_training_is_not_gone_on_with_by_other_versions(
     train(cohort, tmp_path / "run", settings=TINY, threads=1)
     (tmp_path / "run/result.json").unlink()
     known = Bundle.read(tmp_path / "run/bundle").about.provenance.versions
-    monkeypatch.setattr("brightctc.learn.run.versions", lambda: {**known, "torch": "99"})
-    with pytest.raises(UserError, match="was started with torch"):
+    with monkeypatch.context() as patch:
+        patch.setattr("brightctc.learn.run.versions", lambda: {**known, "torch": "99"})
+        with pytest.raises(UserError, match="was started with torch"):
+            train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
+    monkeypatch.setattr("brightctc.learn.loop.uses_bfloat16", lambda *_: True)
+    with pytest.raises(UserError, match="was started with float32 arithmetic"):
         train(cohort, tmp_path / "run", settings=TINY, threads=1, resume=True)
 
 
@@ -218,7 +266,7 @@ def test_a_finished_run_is_not_gone_on_with_where_the_split_is_gone(cohort: Path
     train(cohort, tmp_path / "run", settings=DISTIL, threads=1)
     (cohort / "splits.csv").unlink()
     (cohort / "splits.json").unlink()
-    with pytest.raises(UserError, match="another cohort or its split"):
+    with pytest.raises(UserError, match="not split yet"):
         train(cohort, tmp_path / "run", settings=DISTIL, threads=1, resume=True)
 
 

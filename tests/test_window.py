@@ -50,7 +50,7 @@ def test_it_holds_the_cells_and_some_background_whatever_the_crops_size() -> Non
     assert known.um == pytest.approx(known.px / 2, abs=0.01)
     partly = window_of(cells(within(80), [0.5, None] * 10))
     assert partly is not None
-    assert partly.um is None
+    assert partly.um == pytest.approx(known.um, rel=0.1), "one crop of no known size takes no scale from the others"
 
 
 def test_one_odd_crop_of_many_does_not_widen_it() -> None:
@@ -65,6 +65,17 @@ def test_one_odd_crop_of_many_does_not_widen_it() -> None:
 def test_a_crop_that_the_cell_fills_is_seen_whole() -> None:
     assert window_of(cells(within(32))) is None
     assert window_of(cells([np.full((24, 24), 2048, np.uint16)] * 3)) is None, "no cell in any of them"
+
+
+def test_crops_cut_close_around_cells_keep_their_scale() -> None:
+    rng = np.random.default_rng(0)
+    close = [drawn(rng, round(2.6 * radius), radius, dark=True) for radius in rng.uniform(9, 20, 30)]
+    window = window_of(cells(close))
+    assert window is not None, "made equally large, small cells would look like large ones"
+    assert window.px > 30
+    alike = within(32)
+    assert window_of(cells(alike, [0.25] * 10 + [0.5] * 10)) is not None, "of two pixel sizes"
+    assert window_of(cells(alike, [0.25] * 20)) is None
 
 
 @pytest.mark.parametrize("more", [(), ("train.folds=2",), ("dapi.way=pseudo_labels", "dapi.teachers=2")])

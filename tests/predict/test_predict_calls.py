@@ -118,6 +118,13 @@ def test_cells_of_the_training_are_told(export: Export, tmp_path: Path) -> None:
     assert heard(predict(folder, cohort, tmp_path / "a.csv"), "48 of 48 cells were in this bundle's training")
     fresh = as_cohort(export, tmp_path / "fresh", cell_id=pl.format("new/{}", "cell_id"))
     assert heard(predict(folder, fresh, tmp_path / "b.csv"), "6 of the input's donors")
+    first = pl.int_range(pl.len()) == 0
+    mixed = as_cohort(
+        export, tmp_path / "mixed", cell_id=pl.when(first).then("cell_id").otherwise(pl.format("new/{}", "cell_id"))
+    )
+    both = predict(folder, mixed, tmp_path / "c.csv")
+    assert heard(both, "1 of 48 cells were in this bundle's training")
+    assert heard(both, "6 of the input's donors had other cells")
 
 
 # --- uncertain

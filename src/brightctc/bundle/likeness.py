@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field
 from safetensors.numpy import load, save
+from threadpoolctl import threadpool_limits
 
 from brightctc.bundle.frozen import Frozen
 
@@ -53,7 +54,8 @@ class Likeness:
         means = np.stack([side.mean(axis=0) for side in sides])
         apart = np.concatenate([side - mean for side, mean in zip(sides, means, strict=True)])
         freedom, kept = len(apart) - 2, max(1, min(_AXES, len(apart) // _CELLS_AN_AXIS))
-        _, size, axes = np.linalg.svd(apart, full_matrices=False)
+        with threadpool_limits(1):  # the same sums on any number of cores
+            _, size, axes = np.linalg.svd(apart, full_matrices=False)
         spread, left = size[:kept] / math.sqrt(freedom), float(np.square(size[kept:]).sum()) / freedom
         if spread[-1] <= 0:
             return None

@@ -119,10 +119,14 @@ class Cohort:
             )
         return self.about.classes
 
+    def refuse_undivided(self) -> None:
+        """Raise UserError where the cohort is not split yet."""
+        if self.split is None:
+            raise UserError("this cohort is not split yet", self.root, f"run: {typed('split', self.root)}")
+
     def part(self, name: str) -> pl.DataFrame:
         """The rows of one part; a UserError where the cohort is not split or the part is empty."""
-        if "part" not in self.cells.columns:
-            raise UserError("this cohort is not split yet", self.root, f"run: {typed('split', self.root)}")
+        self.refuse_undivided()
         rows = self.cells.filter(pl.col("part") == name)
         if rows.is_empty():
             raise UserError(f"the part {name!r} has no cells", self.root / "splits.csv", "split again")
@@ -161,8 +165,8 @@ class Cohort:
         The name is that of its first cell's donor, else sample, else the cell's own, as far as the split looks at
         these; with a number where another group has it, too. A split by a column that is gone is followed by donor.
         """
-        if self.split is None:
-            raise UserError("this cohort is not split yet", self.root, f"run: {typed('split', self.root)}")
+        self.refuse_undivided()
+        assert self.split is not None, "refused before"
         by = self.split.by
         groups = group_cells(self.cells, by if by in self.cells.columns else None)
         looked_at = {"cell_id": (), "sample_id": ("sample_id",)}.get(groups.by, ("donor_id", "sample_id"))

@@ -50,10 +50,11 @@ def group_cells(cells: pl.DataFrame, by: str | None = None) -> Groups:
     else:
         columns = [name for name in dict.fromkeys((chosen, *FALLBACKS[:2])) if _values(cells, name) > 1]
     of, alone = _joined(cells, columns)
-    nameless = cells[chosen].null_count()
-    if nameless:
-        follow = "stand alone" if alone == nameless else "fall back to their sample"
-        warnings += (f"{nameless:,} cells without {chosen} {follow}",)
+    following = cells[chosen].null_count() - alone
+    if following:
+        warnings += (f"{following:,} cells without {chosen} fall back to their sample",)
+    if alone:
+        warnings += (f"{alone:,} cells without {chosen} stand alone: their owners may be in another part",)
     return Groups(chosen, of, warnings)
 
 

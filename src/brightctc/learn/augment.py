@@ -109,11 +109,12 @@ def draw(settings: Augment, samples: Sequence[Sample], keys: Sequence[int], seed
     )
 
 
-def apply(units: Tensor, draws: Draws, noise_sd: float = 1.0) -> Tensor:
+def apply(units: Tensor, draws: Draws, noise_sd: Tensor | float = 1.0) -> Tensor:
     """Apply drawn changes to unit images, float32 (n, channels, size, size), on their device.
 
     Geometry first (one bilinear resampling; what lies outside is reflected), then blur, contrast about each
-    crop's own mean, brightness, noise. noise_sd: the training cells' sd of unit images, the unit of `noise`.
+    crop's own mean, brightness, noise. noise_sd: the unit of `noise`, the training cells' sd of unit images; one for
+    all, or (n, channels, 1, 1).
     """
     images = _moved(units, draws)
     if draws.blur.any():
@@ -126,7 +127,7 @@ def apply(units: Tensor, draws: Draws, noise_sd: float = 1.0) -> Tensor:
     if draws.noise.any():
         fields = [np.random.default_rng(int(s)).standard_normal(tuple(images.shape[1:])) for s in draws.noise_seed]
         noise = torch.from_numpy(np.stack(fields)).to(images)
-        images = images + noise * _per_crop(draws.noise * noise_sd, images)
+        images = images + noise * noise_sd * _per_crop(draws.noise, images)
     return images
 
 

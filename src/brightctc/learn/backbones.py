@@ -85,9 +85,16 @@ def _load(network: nn.Module, backbone: Backbone, channels: int) -> None:
     head = next(name for name, module in network.named_modules() if module is classifier(network))
     weights = {name: tensor for name, tensor in weights.items() if not name.startswith(f"{head}.")}
     if first in weights and weights[first].shape[1] != channels:
-        weights[first] = timm.models.adapt_input_conv(channels, weights[first])
+        weights[first] = _adapted(weights[first], channels)
     _check_shapes(own, weights, head, backbone)
     network.load_state_dict(weights, strict=False)
+
+
+def _adapted(weight: Tensor, channels: int) -> Tensor:
+    """The first layer's weights for so many channels: those of one channel are shared out among several."""
+    if weight.shape[1] == 1:
+        return weight.repeat(1, channels, 1, 1) / channels
+    return timm.models.adapt_input_conv(channels, weight)
 
 
 def _check_shapes(own: dict[str, Tensor], weights: dict[str, Tensor], head: str, backbone: Backbone) -> None:

@@ -110,7 +110,7 @@ class Batches:
     def _inputs(self, batch: Sequence[Sample], draws: augment.Draws) -> Tensor:
         units = torch.from_numpy(np.stack([self._unit(sample) for sample in batch])).to(self.device)
         mean, sd = self._constants(batch)
-        augmented = augment.apply(units, draws, noise_sd=float(sd.mean()))
+        augmented = augment.apply(units, draws, noise_sd=sd)
         return ((augmented - mean) / sd).contiguous(memory_format=torch.channels_last)
 
     def _unit(self, sample: Sample, channels: tuple[Channel, ...] | None = None) -> np.ndarray:

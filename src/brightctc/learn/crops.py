@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from brightctc.cohort import Cohort, ImageFault, read_images, set_aside
+from brightctc.cohort.owners import NOBODY, owners_of
 from brightctc.errors import UserError, plural, typed
 from brightctc.preprocess import Channel, background_fault
 from brightctc.recipe import Preprocess
@@ -150,17 +151,23 @@ def read_unlabelled(
     return LabelledCells(rows, np.zeros(rows.height, bool), crops, cohort.groups[chosen].to_list())
 
 
-def refuse_without_background(cells: LabelledCells, settings: Preprocess, cohort: Cohort) -> None:
-    """Raise UserError where a cell's bright field can't be divided by its background: the network would see nothing."""
-    crops = cells.crops.get("bright_field", [])
+def without_background(cells: LabelledCells, settings: Preprocess) -> np.ndarray:
+    """Which cells' bright field can't be divided by its background, so that nothing would be seen: bool (n,)."""
+    crops = cells.crops.get("bright_field", [None] * cells.rows.height)
     faults = [None if crop is None else background_fault(settings, {"bright_field": crop}) for crop in crops]
-    faulty = [(cell, fault) for cell, fault in zip(cells.rows["cell_id"], faults, strict=False) if fault is not None]
+    return np.array([fault is not None for fault in faults], dtype=bool)
+
+
+def refuse_without_background(cells: LabelledCells, settings: Preprocess, cohort: Cohort) -> None:
+    """Raise UserError where there are such cells."""
+    faulty = cells.rows["cell_id"].filter(pl.Series(without_background(cells, settings))).to_list()
     if faulty:
         raise UserError(
             f"{plural(len(faulty), 'bright-field crop')} can't be divided by the background, which is 0 or less there",
-            f"{faulty[0][0]}: {faulty[0][1]}",
-            f"export raw grey values, or train with preprocess.intensity=per_crop; {typed('check', cohort.root)} lists "
-            "them all",
+            ", ".join(faulty[:3]) + (", …" if len(faulty) > 3 else ""),
+            f"leave single crops out (brightctc import … --where \"cell_id <> '{faulty[0]}'\" --overwrite, then split "
+            "again); of many export raw grey values, or train with preprocess.intensity=per_crop; "
+            f"{typed('check', cohort.root)} lists them all",
         )
 
 
@@ -168,8 +175,31 @@ def teaching(cohort: Cohort) -> np.ndarray:
     """Which cells of a divided cohort may teach without a label: bool (n,).
 
     Unlabelled ones of the train part, and the pool but for what was set aside; none of a donor, or what else the split
-    keeps whole, who judges, be it with other cells.
+    keeps whole, who judges, be it with other cells; and none of an unknown owner, who may judge (`ownerless`).
     """
+    return _teaching(cohort) & ~ownerless(cohort)
+
+
+def ownerless(cohort: Cohort) -> np.ndarray:
+    """Which cells may be of any donor or sample, where the split keeps these whole: bool (n,).
+
+    Where neither is known of any cell, there is nothing that is kept whole, and this is none of them.
+    """
+    assert cohort.split is not None, "asked of a divided cohort"
+    unknown = np.array([owner is NOBODY for owner in owners_of(cohort.cells, _kept_whole(cohort.split.by))], dtype=bool)
+    return unknown if not unknown.all() else np.zeros_like(unknown)
+
+
+def left_out(cohort: Cohort) -> int:
+    """How many cells would teach without a label if it were known whose they are."""
+    return int(np.count_nonzero(_teaching(cohort) & ownerless(cohort)))
+
+
+def _kept_whole(by: str) -> str:
+    return by if by in ("sample_id", "cell_id") else "donor_id"
+
+
+def _teaching(cohort: Cohort) -> np.ndarray:
     cells, groups = cohort.cells, cohort.groups
     known = [cohort.classes.positive, cohort.classes.negative]
     unnamed = ~pl.col("label").is_in(known).fill_null(value=False) if "label" in cells.columns else pl.lit(value=True)

@@ -1,21 +1,24 @@
 """What the cells of a cohort give to a training, before its first step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import polars as pl
 import torch
 
 from brightctc.cohort import Cohort
-from brightctc.errors import UserError
+from brightctc.errors import UserError, plural
 from brightctc.learn import batches, loop, ways
 from brightctc.learn.augment import Sample
 from brightctc.learn.crops import (
     LabelledCells,
     Progress,
+    left_out,
     read_part,
     read_unlabelled,
     refuse_without_background,
+    without_background,
 )
 from brightctc.learn.folds import folds_of
 from brightctc.learn.window import window_of
@@ -28,7 +31,8 @@ class Material:
     """What a training learns from and is judged by.
 
     cells, judges: of the train and the validation part. unlabelled: cells that teach without a label, None where the
-    way asks for none. originals: the training images. preparation: fitted on `cells`.
+    way asks for none. originals: the training images. preparation: fitted on `cells`. notes: what a user should hear
+    of these cells.
     """
 
     way: ways.Way
@@ -38,6 +42,7 @@ class Material:
     originals: Sequence[Sample]
     preparation: Preparation
     validation: loop.Validation
+    notes: tuple[str, ...] = ()
 
     def batches(
         self, recipe: Recipe, seed: int, device: torch.device, often: np.ndarray | None = None
@@ -117,11 +122,39 @@ def gather(cohort: Cohort, recipe: Recipe, seed: int, workers: int, progress: Pr
     if way.unlabelled:
         most = way.settings.at_most
         unlabelled = read_unlabelled(cohort, way.READS, most, seed, workers=workers, progress=progress)
-    for read in (cells, judges, *([] if unlabelled is None else [unlabelled])):
+    for read in (cells, judges):
         refuse_without_background(read, recipe.preprocess, cohort)
+    notes = list(_unscaled(cells, recipe))
+    if unlabelled is not None:
+        blank = without_background(unlabelled, recipe.preprocess)
+        unlabelled = unlabelled.some(~blank)
+        notes += _not_joining(left_out(cohort), int(np.count_nonzero(blank)))
     # folds share one input, so a width would be of all donors, and tell each network of those that judge it
     window = window_of(cells) if recipe.preprocess.fit == "cell" and recipe.train.folds == 1 else None
-    return Material.of(cells, judges, unlabelled, recipe, seed, window)
+    return replace(Material.of(cells, judges, unlabelled, recipe, seed, window), notes=tuple(notes))
+
+
+def _not_joining(ownerless: int, blank: int) -> list[str]:
+    found = []
+    if ownerless:
+        found.append(
+            f"{plural(ownerless, 'cell')} without a label did not join: neither donor nor sample is known, so they may "
+            "be of somebody whose cells judge"
+        )
+    if blank:
+        found.append(f"{plural(blank, 'cell')} without a label did not join: the background is 0 or less")
+    return found
+
+
+def _unscaled(cells: LabelledCells, recipe: Recipe) -> list[str]:
+    """Crops whose pixel size is not known, where that of others sets their scale."""
+    unknown, settings = sum(size is None for size in cells.pixel_sizes), recipe.preprocess
+    if not 0 < unknown < cells.rows.height or not (settings.fit == "cell" or settings.um_per_pixel):
+        return []
+    return [
+        f"{unknown} of {cells.rows.height} training cells have no pixel_size_um: others are seen at their size in µm, "
+        "these in px"
+    ]
 
 
 def _refuse_one_class(cells: LabelledCells, cohort: Cohort) -> None:
@@ -134,8 +167,10 @@ def _refuse_missing(cells: LabelledCells, channels: tuple[Channel, ...], cohort:
     for channel in channels:
         missing = int(np.count_nonzero(~cells.has(channel)))
         if missing:
+            first = cells.rows["cell_id"].filter(pl.Series(~cells.has(channel)))[0]
             raise UserError(
                 f"{missing} validation cells have no {channel} image",
                 cohort.root,
-                "give them one, or split again",
+                f"give them one, or leave them out: brightctc import … --where \"cell_id <> '{first}'\" --overwrite, "
+                "then split again; every way but dapi.way=channel does without",
             )

@@ -120,6 +120,7 @@ def _parts(
             recipe,
             seed,
             (*_assumptions(recipe, sources), *_taught(cells, recipe, met.rows["cell_id"].n_unique())),
+            first.notes,
         ),
         seen=Seen.of(
             train_cells=met.rows["cell_id"].unique(maintain_order=True),
@@ -175,6 +176,7 @@ def _provenance(
     recipe: Recipe,
     seed: int,
     assumptions: tuple[str, ...],
+    notes: tuple[str, ...],
 ) -> Provenance:
     found = cohort.about.provenance
     assert cohort.split is not None, "a part was read, so the cohort is split"
@@ -192,6 +194,7 @@ def _provenance(
             *cohort.split.warnings,
             *((MADE_CELLS,) if holds_made_cells(cells.rows) else ()),
             *_hardly_stained(cells, recipe),
+            *notes,
         ),
     )
 
@@ -246,4 +249,4 @@ def _counts(cells: LabelledCells) -> PartCounts:
 
 
 def _samples(cells: LabelledCells) -> int:
-    return cells.rows["sample_id"].n_unique() if "sample_id" in cells.rows.columns else 1
+    return len(set(cells.samples))

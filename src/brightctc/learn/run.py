@@ -74,6 +74,8 @@ def train(
         Cohort.read(Path(cohort)), chosen, first, threads or begun.get("threads") or _threads(), Sources.of(chosen)
     )
     _refuse_other_things(run)
+    plan.sources.refuse_within(run)
+    plan.cohort.refuse_undivided()
     plan.sources.refuse_knowing(plan.cohort, plan.recipe)
     with files.lock(run):
         _refuse_present(run, resume, overwrite)
@@ -181,7 +183,7 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
     if started.is_file():
         known = files.read_json(started, format_version=FORMAT_VERSION)
         _refuse_other(known["run"], identity, run)
-        _refuse_other_machine(known, run)
+        _refuse_other_machine(known, plan.recipe, run)
         return
     files.write_text(run / "recipe.yaml", plan.recipe.to_yaml())
     facts = {
@@ -190,8 +192,14 @@ def _record(run: Path, plan: _Plan, identity: dict[str, Any]) -> None:
         "cohort": str(plan.cohort.root.resolve()),  # the one file of a run that may hold a path; `report` reads it
         **environment(),
         "device": str(device()),
+        "precision": _precision(plan.recipe),
     }
     files.write_json(started, facts)
+
+
+def _precision(recipe: Recipe) -> str:
+    """What `auto` comes to here."""
+    return "bfloat16" if loop.uses_bfloat16(recipe.train.precision, device()) else "float32"
 
 
 def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -> None:
@@ -213,12 +221,14 @@ def _refuse_other(former: dict[str, Any], identity: dict[str, Any], run: Path) -
         )
 
 
-def _refuse_other_machine(known: dict[str, Any], run: Path) -> None:
+def _refuse_other_machine(known: dict[str, Any], recipe: Recipe, run: Path) -> None:
     """Half a training here and half there would be neither's."""
     here = versions()
     changed = [f"{name} {old}" for name, old in known["versions"].items() if here.get(name) != old]
     if known["device"] != str(device()):
         changed.append(f"the device {known['device']}")
+    if known.get("precision", _precision(recipe)) != _precision(recipe):
+        changed.append(f"{known['precision']} arithmetic")
     if changed:
         raise UserError(
             f"this run was started with {', '.join(changed)}: gone on with others, it would end with other bytes",

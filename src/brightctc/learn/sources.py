@@ -71,6 +71,19 @@ class Sources:
             )
         return found
 
+    def refuse_within(self, run: Path) -> None:
+        """They must not lie in the run's own folder, which is emptied before they are read once more.
+
+        Raises UserError where one does.
+        """
+        for bundle in (self.weights, self.teacher):
+            if bundle is not None and bundle.folder.resolve().is_relative_to(run.resolve()):
+                raise UserError(
+                    "this bundle lies in the folder of the run that is to rest on it",
+                    bundle.folder,
+                    "train into another folder",
+                )
+
     def refuse_knowing(self, cohort: Cohort, recipe: Recipe) -> None:
         """They must not have met cells or donors that judge: the new network would be told the answers.
 

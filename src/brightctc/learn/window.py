@@ -13,23 +13,28 @@ _LOOKED_AT = 2000
 
 
 def window_of(cells: LabelledCells) -> Window | None:
-    """From the bright field of training cells; None where no cell was outlined, or the whole crop is needed."""
+    """From the bright field of training cells; None where no cell was outlined, or all of each crop is seen anyway.
+
+    Crops of several sizes (cut close around each cell, or of several pixel sizes) always have one: made equally large,
+    small cells would look like large ones.
+    """
     images = zip(cells.crops["bright_field"], cells.pixel_sizes, strict=True)
     known = [(image, size) for image, size in images if image is not None]
-    reaches, um, sides = [], [], []
+    reaches: list[float] = []
+    um: list[float] = []
+    kinds: set[tuple[int, int, float | None]] = set()
     for image, size in known[:: -(-len(known) // _LOOKED_AT) or 1]:
         reach = _reach(OutlinedCrop.of(image).outline.cell)
         if reach is not None:
             reaches.append(reach)
-            sides.append(max(image.shape))
-            um.append(None if size is None else reach * size)
+            kinds.add((*image.shape, size))
+            um += [] if size is None else [reach * size]
     if not reaches:
         return None
     width = _width(reaches)
-    if width >= np.median(sides):
+    if len(kinds) == 1 and width >= max(next(iter(kinds))[:2]):
         return None
-    sizes = [one for one in um if one is not None]
-    return Window(px=width, um=_width(sizes) if len(sizes) == len(um) else None)
+    return Window(px=width, um=_width(um) if um else None)
 
 
 def _width(reaches: list[float]) -> float:

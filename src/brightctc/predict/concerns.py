@@ -59,12 +59,15 @@ def seen_concerns(seen: int, cells: int, donors: int) -> list[str]:
 
     seen: how many of the cells. donors: how many donors of the input.
     """
+    found = []
     if seen:
-        return [
+        found.append(
             f"{seen} of {cells} cells were in this bundle's training or validation part; their scores "
             "look better than those of new cells"
-        ]
-    return [f"{donors} of the input's donors had other cells in this bundle's training"] if donors else []
+        )
+    if donors:
+        found.append(f"{donors} of the input's donors had other cells in this bundle's training")
+    return found
 
 
 def _listed(names: Iterable[str | None]) -> str:

@@ -56,9 +56,11 @@ class Tally:
         self._faults.update(words.partition(":")[0] for words in scores["error"].drop_nulls())
         best = scores.filter(pl.col("rank") <= TOP).select(_OF_TOP)
         self.top = best if self.top is None else pl.concat([self.top, best])
-        self._seen += int(np.count_nonzero(self._bundle.seen.has_cells(scores["cell_id"])))
+        seen = self._bundle.seen.has_cells(scores["cell_id"])
+        self._seen += int(np.count_nonzero(seen))
         if "donor_id" in scores.columns:
-            self._donors.update(donor for donor in scores["donor_id"].unique() if self._bundle.seen.has_donor(donor))
+            donors = scores["donor_id"].filter(~pl.Series(seen, dtype=pl.Boolean)).unique()
+            self._donors.update(donor for donor in donors if self._bundle.seen.has_donor(donor))
         owner = scores.select(pl.coalesce([name for name in _SAMPLES if name in scores.columns])).to_series()
         self._measure(piece.with_columns(owner.alias(_SAMPLE)).filter(pl.col(DTYPE).is_not_null()))
 

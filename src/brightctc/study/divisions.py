@@ -152,8 +152,8 @@ def learnable(cohort: Cohort) -> int:
 
 
 def _own_settings(cohort: Cohort) -> dict[str, Any]:
-    if cohort.split is None:
-        raise UserError("this cohort is not split yet", cohort.root, f"run: {typed('split', cohort.root)}")
+    cohort.refuse_undivided()
+    assert cohort.split is not None, "refused before"
     known = ("test", "test_share", "by", "validation", "pool", "seal", "train_cells", "seed")
     return {name: value for name, value in cohort.split.settings.items() if name in known}
 
