@@ -6,9 +6,8 @@ import polars as pl
 
 from brightctc.bundle import Seen
 from brightctc.cohort import Cohort, holds_made_cells
-from brightctc.cohort.owners import NOBODY, owners_of
 from brightctc.cohort.sealed import open_sealed, opened_words
-from brightctc.errors import UserError, plural
+from brightctc.errors import UserError
 from brightctc.metrics.intervals import Unit
 
 ALL = "all"  # every cell of a cohort that is not sealed, split or not; for one that the bundle has not seen
@@ -59,12 +58,6 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
         if resampled == "donor_id" and not seen.knows_donors:
             warnings.append(
                 "the bundle does not know the donors it was trained on: that these are others can't be checked"
-            )
-        nobodys = owners_of(cells, resampled).count(NOBODY)
-        if nobodys and nobodys < cells.height:
-            warnings.append(
-                f"of {plural(nobodys, 'cell')} neither donor nor sample is known: that they are of nobody who was "
-                "trained on can't be checked"
             )
     checked = resampled == "donor_id" and seen.knows_donors  # that a sample was not seen is known by the split
     kept = {resampled} if checked else {resampled, split_by}
