@@ -175,8 +175,8 @@ def _stand_ins(members: list, claim: Claim) -> list[str]:
     if nobodys:
         lack = "neither donor nor sample" if claim.by == "donor_id" else f"no {unit}"
         found.append(
-            f"{nobodys:,} {of} have {lack}: together they count as one {unit}, since nobody knows of how many they are, "
-            "nor whether others of theirs were trained on"
+            f"{nobodys:,} {of} have {lack}: together they count as one {unit}, since nobody knows of how many they are"
+            ", nor whether others of theirs were trained on"
         )
     return found
 
