@@ -116,7 +116,7 @@ def _promises(bundle: Bundle, alpha: float) -> tuple[str, ...]:
     words = [
         f"uncertain: on average over cells of the validation donors, at most {alpha:.3g} of each class are told to be "
         "of the other or neither; of other donors it may be more, and for cells of another origin (patients, where it "
-        "learned from lines) nothing is promised"
+        "learned from lines) this is not promised"
     ]
     if bundle.about.recipe["train"]["keep"] == "best":
         words.append("uncertain: the kept epoch was chosen on the same validation cells, so not even that is sure")
