@@ -222,7 +222,7 @@ def table(key: str, found: list[Line]) -> Iterator[str]:
         cells = [
             ROWS[line.name].words,
             words,
-            f"{min(precision):.3f}, {max(precision):.3f}",
+            f"{min(precision):.3f}, {max(precision):.3f}" if len(precision) > 1 else "—",
             f"{np.mean([result.roc_auc for result in line.results]):.3f}",
             "—" if np.isnan(f1) else f"{f1:.3f}",
             *(str(line.gains.get(other, "")) for other in REFERENCES),
@@ -245,8 +245,9 @@ def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
         for line in found_lines:
             y = order.index(line.name)
             colour = "#b5532a" if line.name == "accurate" else "#35618f" if ROWS[line.name].is_recipe else "#8a8a8a"
-            axis.plot([line.mean] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.5)
             whole = len(line.results) == TASKS[key].draws
+            if whole:
+                axis.plot([line.mean] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.5)
             axis.scatter(
                 [result.average_precision for result in line.results],
                 [y] * len(line.results),
@@ -261,7 +262,7 @@ def picture(found: dict[tuple[str, str], list[Line]], path: Path) -> None:
         axis.grid(axis="x", alpha=0.3)
     axes[0][0].set_yticks(range(len(order)), [ROWS[name].words.replace("`", "") for name in order])
     figure.supxlabel(
-        "average precision (dots: draws; strokes: their mean; hollow: of fewer draws, so not to be compared by eye)",
+        "average precision (dots: draws; strokes: their mean; hollow: some draws alone, not to be compared by eye)",
         fontsize=9,
     )
     figure.tight_layout()
