@@ -387,6 +387,36 @@ def test_a_label_column_that_was_not_asked_for_is_kept_aside(tmp_path: Path) -> 
     assert any("--label" in warning for warning in result.warnings)
 
 
+def test_class_names_the_wrong_way_round_are_refused(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", "CTC/1_BF.tif", "WBC/2_BF.tif")
+    naming = {"pattern": "{kind}/{cell_id}_{channel}.tif", "bright_field": "BF", "label": "kind"}
+    values = {"positive": ["CTC"], "negative": ["WBC"]}
+    with pytest.raises(UserError, match="the other way round"):
+        import_export(export, tmp_path / "cohort", **naming, **values, classes=("WBC", "CTC"))
+    import_export(export, tmp_path / "cohort", **naming, **values, classes=("tumour", "WBC"))
+
+
+def test_somebodys_own_tables_are_not_replaced(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "data/images", "S1/1_BF.tif")
+    for name in ("splits.csv", "cells.csv"):
+        own = tmp_path / "data" / name
+        own.write_text("mine\n")
+        for overwrite in (False, True):
+            with pytest.raises(UserError, match=f"a {name} that is no cohort's"):
+                import_export(export, tmp_path / "data", **USUAL, overwrite=overwrite)
+        assert own.read_text() == "mine\n"
+        own.unlink()
+    import_export(export, tmp_path / "data", **USUAL)
+    import_export(export, tmp_path / "data", **USUAL, overwrite=True)
+
+
+def test_more_than_all_of_the_blood_can_not_be_imaged(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", "S1/1_BF.tif")
+    table = table_of(tmp_path / "t.csv", "sample_id,cell_id,fraction_imaged\nS1,1,80\n")
+    with pytest.raises(UserError, match="fraction_imaged is 80"):
+        import_export(export, tmp_path / "cohort", **USUAL, table=table)
+
+
 def test_a_folder_can_be_the_label(tmp_path: Path) -> None:
     export = export_of(tmp_path / "export", "CTC/1_BF.tif", "WBC/2_BF.tif")
     import_export(

@@ -11,12 +11,13 @@ from PIL import Image
 from sklearn import metrics as reference
 from typer.testing import CliRunner
 
-from brightctc.bundle import BundleThreshold
+from brightctc.bundle import Bundle, BundleThreshold
 from brightctc.cli.app import app
 from brightctc.cohort import Cohort
 from brightctc.cohort.sealed import openings
 from brightctc.errors import UserError
 from brightctc.evaluate import evaluate
+from brightctc.evaluate.claim import BOTH, WITH_DAPI, claim_of, fed
 from brightctc.metrics import clopper_pearson
 from brightctc.predict.table import COLUMNS
 from drawn import NEGATIVE, POSITIVE
@@ -204,6 +205,19 @@ def _parts_that_know_dapi(cohort: Path) -> dict[str, Any]:
     alone = tiny_parts(cohort=cohort).preparation
     both = tiny_parts(cohort=cohort, channels=("bright_field", "dapi")).preparation
     return {"preparation": alone.model_copy(update={"scales": both.scales})}
+
+
+def test_what_is_fed_dapi_is_not_called_bright_field(images: pl.DataFrame, tmp_path: Path) -> None:
+    root = cohort_of(tmp_path / "cohort", images)
+    folders = [
+        tiny_bundle(tmp_path / "-".join(channels), cohort=root, channels=channels).folder
+        for channels in (("bright_field",), ("bright_field", "dapi"))
+    ]
+    assert [fed(Bundle.read(folder)) for folder in folders] == ["bright_field", "bright_field and dapi"]
+    assert fed(Bundle.read(folders[0]), "dapi") == "dapi"
+    cohort = Cohort.read(root)
+    claim = claim_of(Bundle.read(folders[1]).seen, cohort, cohort.part("train"), "train", BOTH, None)
+    assert WITH_DAPI in claim.stamps
 
 
 def test_under_six_donors_there_is_no_interval_but_the_values_of_each(

@@ -140,7 +140,7 @@ def test_counts_say_what_is_known_and_what_is_not(tmp_path: Path) -> None:
     [
         ([5.0], None, 1.5), ([5.0], [0.5], 3), ([5.0], [None], 1.5), ([5.0], [0.5, 0.6], None),
         ([5.0], [0.5, None], None), ([5.0], [0.0], None), ([5.0], [-0.5], None), ([5.0, 7.5], [0.5], None),
-        ([0.0], None, None), ([None], [0.5], None),
+        ([0.0], None, None), ([None], [0.5], None), ([5.0], [80.0], None),
     ],
 )  # fmt: skip
 def test_per_tube_only_where_the_imaged_blood_is_known(

@@ -12,7 +12,7 @@ from brightctc.errors import UserError
 from brightctc.learn import train
 from brightctc.recipe import WAYS
 from brightctc.study.options import Options
-from brightctc.study.questions import QUESTIONS, backbones, dapi
+from brightctc.study.questions import QUESTIONS, backbones, compare, dapi
 from reported import strict
 from studied import TINY, divide, drawn_cohort, tiny
 from tiny_bundle import tiny_bundle
@@ -46,6 +46,13 @@ def test_compare_takes_any_recipes(cohort: Path, tmp_path: Path) -> None:
     assert names[0] == "default"
     assert names[1].startswith("my_recipe-"), "a folder's name, told apart"
     assert {(pair.first.name, pair.second.name) for pair in result.pairs} == {(names[1], "default")}
+
+
+def test_what_is_scored_with_dapi_is_no_reference(cohort: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both.yaml"
+    both.write_text("dapi:\n  way: channel\n")
+    found = compare.plan(Cohort.read(cohort), Options(recipes=(str(both), "default", "accurate")))
+    assert found.pairs == (("accurate", "default"),)
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import Claim, claim_of, opening_warnings
+from brightctc.evaluate.claim import Claim, claim_of, fed, opening_warnings
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 
 Progress = Callable[..., None]
@@ -95,7 +95,7 @@ def _network(bundle: Path, cohort: Cohort, rows: pl.DataFrame, part: str, by: st
     """The bundle and what may be said of it on these cells; a UserError where it doesn't fit, or has seen them."""
     read = Bundle.read(bundle)
     cells_of(read.classes, cohort, part)
-    return read, claim_of(read.seen, cohort, rows, part, "bright_field", by)
+    return read, claim_of(read.seen, cohort, rows, part, fed(read), by)
 
 
 def _analysis(names: tuple[str, ...], network: tuple[Bundle, Claim] | None, seed: int) -> str:

@@ -127,6 +127,13 @@ def _values(values: Sequence[str]) -> tuple[str, ...]:
 
 def _names(positive: tuple[str, ...], negative: tuple[str, ...], classes: Sequence[str] | None) -> Classes:
     if classes is not None:
+        if classes[0] in negative or classes[1] in positive:
+            raise UserError(
+                f"{classes[0]!r} would name the positive class and {classes[1]!r} the negative one, but the values are "
+                "the other way round",
+                f"--classes {','.join(classes)}",
+                "write the positive class first",
+            )
         return Classes(positive=classes[0], negative=classes[1])
     ours = positive[0] if len(positive) == 1 else "positive"
     theirs = negative[0] if len(negative) == 1 else "negative"

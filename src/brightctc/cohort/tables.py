@@ -57,7 +57,7 @@ def read_table(path: Path) -> Table:
 def typed_facts(cells: pl.DataFrame, where: object) -> pl.DataFrame:
     """Known number columns as Float64 (a decimal comma is understood); blank words in known columns as null.
 
-    Raises UserError for text in a number column, and for a pixel size of 0 or less.
+    Raises UserError for text in a number column, for a pixel size of 0 or less, and for a share above 1.
     """
     for name in [name for name in (*NUMBER_COLUMNS, *_FACTS) if name in cells.columns]:
         text = cells[name]
@@ -74,6 +74,12 @@ def typed_facts(cells: pl.DataFrame, where: object) -> pl.DataFrame:
             text = numbers
             if name == "pixel_size_um":
                 refuse_impossible_sizes(numbers, where)
+            if name == "fraction_imaged" and (numbers > 1).any():
+                raise UserError(
+                    f"fraction_imaged is {numbers.max():g}, but no more than all of the blood can be imaged",
+                    where,
+                    "write shares: 0.8 for 80 %",
+                )
         cells = cells.with_columns(text.alias(name))
     return cells
 

@@ -42,7 +42,8 @@ class Target:
             raise UserError(
                 "the images lie in the cohort folder already", cohort, "leave out --copy, or choose another folder"
             )
-        if not overwrite and any((folder / name).exists() for name in ("cells.csv", "cohort.yaml")):
+        _refuse_other_tables(folder)
+        if not overwrite and (folder / "cohort.yaml").exists():
             raise UserError("there is a cohort here already", cohort, "say --overwrite to replace it")
         inside = images.relative_to(folder).as_posix()
         return cls(cohort, "" if inside == "." else f"{inside}/", True, overwrite)
@@ -65,6 +66,17 @@ class Target:
             for name in ("splits.csv", "splits.json"):  # a split of the cells that were here
                 (self.folder / name).unlink(missing_ok=True)
             yield self.folder
+
+
+def _refuse_other_tables(folder: Path) -> None:
+    """Files that are called as a cohort's are, where there is no cohort, are somebody's own."""
+    own = [name for name in ("cells.csv", "splits.csv", "splits.json") if (folder / name).exists()]
+    if own and not (folder / "cohort.yaml").exists():
+        raise UserError(
+            f"this folder holds a {own[0]} that is no cohort's, and the import would replace it",
+            folder,
+            "choose another folder for the cohort, or rename that file",
+        )
 
 
 def _refuse_losses(folder: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from brightctc.bundle import Seen
+from brightctc.bundle import Bundle, Seen
 from brightctc.cohort import Cohort, holds_made_cells
 from brightctc.cohort.sealed import open_sealed, opened_words
 from brightctc.errors import UserError
@@ -17,6 +17,8 @@ SEEN = "seen in training"
 CELLS_ONLY = "cells and seeds only; not for new patients"
 SAMPLES_ONLY = "not for new patients"
 CONTROL = "negative control: DAPI images"
+BOTH = "bright_field and dapi"
+WITH_DAPI = "scored with DAPI, not by bright field alone"
 MADE = "made cells, not real ones"
 
 
@@ -24,7 +26,8 @@ MADE = "made cells, not real ones"
 class Claim:
     """What the figures of a part speak of.
 
-    part: train, validation, test, pool, sealed or all. channel: bright_field, or dapi for the negative control.
+    part: train, validation, test, pool, sealed or all. channel: what was fed: bright_field, `bright_field and dapi`, or
+    dapi for the negative control.
     split_by: the column whose values stay together in the split. by: the column that is resampled whole.
     stamps: words that stand beside every figure. warnings: what a reader should hear first.
     """
@@ -67,9 +70,16 @@ def claim_of(seen: Seen, cohort: Cohort, cells: pl.DataFrame, part: str, channel
         stamps.append(SAMPLES_ONLY)
     if channel == "dapi":
         stamps.append(CONTROL)
+    if channel == BOTH:
+        stamps.append(WITH_DAPI)
     if holds_made_cells(cells):
         stamps.append(MADE)
     return Claim(part, channel, split_by, resampled, tuple(stamps), tuple(warnings))
+
+
+def fed(bundle: Bundle, channel: str = "bright_field") -> str:
+    """What a bundle is fed where it is measured by this channel: one that takes DAPI gets it beside bright field."""
+    return BOTH if channel == "bright_field" and "dapi" in bundle.about.channels else channel
 
 
 def opening_warnings(cohort: Cohort, part: str, by: str, analysis: str) -> tuple[str, ...]:

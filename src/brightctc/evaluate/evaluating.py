@@ -13,7 +13,7 @@ from brightctc.bundle.processor import Precision
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import claim_of, opening_warnings
+from brightctc.evaluate.claim import claim_of, fed, opening_warnings
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of
 from brightctc.evaluate.groups import groups_table
 from brightctc.evaluate.picture import draw_picture
@@ -79,7 +79,7 @@ def evaluate(
         raise UserError("there must be at least one resample", "--resamples", "use 2000")
     read, of = Bundle.read(bundle).at(precision), Cohort.read(cohort)
     rows, left_out = cells_of(read.classes, of, part)
-    claim = claim_of(read.seen, of, rows, part, channel, by)
+    claim = claim_of(read.seen, of, rows, part, fed(read, channel), by)
     opened = opening_warnings(of, part, "evaluate", _analysis(read))
     cells = scored_cells(read, of, rows, channel, progress)
     found = evaluation_of(cells, claim, read.classes, read.threshold, Resampling(resamples, seed))

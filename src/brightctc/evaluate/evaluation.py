@@ -1,5 +1,6 @@
 """Scored cells → every figure with its interval, what it may claim, and what to beware of."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -188,10 +189,10 @@ def _beware(cells: ScoredCells, counts: Counts, classes: Classes) -> list[str]:
     if counts.positives and counts.f1 <= baseline:
         found.append(f"F1 {counts.f1:.3f} is no better than calling every cell {classes.positive} ({baseline:.3f})")
     if counts.positives and not counts.fn:
-        most = upper_bound_of_share(0, counts.positives)
+        least = math.floor(1000 * (1 - upper_bound_of_share(0, counts.positives))) / 10  # a bound is not rounded up
         found.append(
-            f"no {classes.positive} was missed among {counts.positives}: "
-            f"the recall is at least {100 * (1 - most):.1f} % (exact, 95 %)"
+            f"no {classes.positive} was missed among {counts.positives}: the recall is at least {least:.1f} % "
+            "(exact, 95 %)"
         )
     if counts.negatives and not counts.fp:
         most = 1000 * upper_bound_of_share(0, counts.negatives)

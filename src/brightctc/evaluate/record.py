@@ -7,7 +7,7 @@ import numpy as np
 
 from brightctc.bundle import Bundle
 from brightctc.evaluate.evaluation import Evaluation
-from brightctc.metrics import FIGURES, Counts
+from brightctc.metrics import FIGURES
 
 FORMAT_VERSION = 1
 
@@ -39,7 +39,7 @@ def metrics_record(evaluation: Evaluation, bundle: Bundle) -> dict[str, Any]:
         "threshold": {key: getattr(evaluation.threshold, key) for key in ("policy", "logit", "score", "precision")},
         "confusion": {"tp": counts.tp, "fp": counts.fp, "tn": counts.tn, "fn": counts.fn},
         **_figures(evaluation),
-        "constant_classifier": _constant(evaluation.constant),
+        "constant_classifier": _constant(evaluation),
         "precision_at_prevalence": _rare(evaluation),
         "unreadable": _unreadable(evaluation),
         "flagged_positives": _flagged(evaluation),
@@ -79,13 +79,19 @@ def _numbers(evaluation: Evaluation) -> dict[str, Any]:
     return numbers
 
 
-def _constant(counts: Counts) -> dict[str, Any]:
-    """The constant classifier's figures; all its scores are equal, so its areas are chance's."""
-    names = ("f1", "precision", "recall", "specificity", "balanced_accuracy", "false_calls_per_1000", "looks_per_true")
+def _constant(evaluation: Evaluation) -> dict[str, Any]:
+    """The constant classifier's figures; all its scores are equal, so its areas are chance's.
+
+    It, too, has every cell without a label looked at.
+    """
+    counts = evaluation.constant
+    unlabelled = int((~evaluation.cells.labelled).sum())
+    names = ("f1", "precision", "recall", "specificity", "balanced_accuracy", "false_calls_per_1000")
     both = counts.positives > 0 and counts.negatives > 0
     return {
         "meaning": "calls every cell positive",
         **{name: finite(getattr(counts, name)) for name in names},
+        "looks_per_true": finite((counts.cells + unlabelled) / counts.tp) if counts.tp else None,
         "roc_auc": 0.5 if both else None,
         "average_precision": finite(counts.precision) if counts.positives else None,
     }

@@ -1,12 +1,13 @@
 """What an explanation comes to, in sentences."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from brightctc.bundle import Bundle
 from brightctc.errors import plural
+from brightctc.explain.differing import Difference
 from brightctc.explain.finding import ACTIVATION, Explanation
 from brightctc.explain.predicting import ALL, BORDER, SIZE
 from brightctc.metrics import Interval
@@ -102,11 +103,19 @@ def _differing(found: Explanation) -> Iterator[str]:
         tested = sum(row.p_holm is not None for row in rows)
         largest = ", ".join(f"{row.feature} (δ {row.delta.value or 0.0:+.2f})" for row in rows[:MOST_SAID])
         after = (
-            f"{len(sure)} of {tested} features are shown to differ, after Holm's correction"
+            f"{len(sure)} of {tested} features are shown to differ, after Holm's correction{_for_want(rows)}"
             if tested
             else "too few donors for a test"
         )
         yield f"{kinds}, largest differences: {largest}; {after}. features.csv says what each of them is."
+
+
+def _for_want(rows: Sequence[Difference]) -> str:
+    """Where even a feature that tells all of them apart could not be shown to differ."""
+    apart = [row for row in rows if row.p_holm is not None and abs(row.delta.value or 0.0) == 1]
+    if apart and all((row.p_holm or 0) >= 0.05 for row in apart):
+        return "; of so few donors not even features that tell all of them apart can be shown to"
+    return ""
 
 
 def _percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ import polars as pl
 from brightctc.cohort import Cohort
 from brightctc.errors import UserError, typed
 from brightctc.evaluate.evaluation import Evaluation, Resampling
+from brightctc.evaluate.wording import in_digits
 from brightctc.metrics import Interval, expected_precision
 from brightctc.metrics.curves import Order, weighted_areas
 from brightctc.report.runs import Measured, Task, on_part
@@ -101,10 +102,11 @@ def _words(lines: Side, patients: Side) -> tuple[str, ...]:
         one, other = lines.figures[key].value, patients.figures[key].value
         if one is None or other is None:
             continue
-        form = ".0f" if key == "false_calls_per_1000" else ".3f"
-        change = "the same" if format(one, form) == format(other, form) else "lower" if other < one else "higher"
-        by = "" if change == "the same" else f" by {abs(other - one):{form}}"
-        found.append(f"{name}: {one:{form}} on cell lines, {other:{form}} on patients ({change}{by})")
+        form = ".1f" if key == "false_calls_per_1000" else ".3f"
+        change = "the same" if one == other else "lower" if other < one else "higher"
+        by = "" if change == "the same" else f" by {in_digits(abs(other - one), form)}"
+        sides = (in_digits(value, form) for value in (one, other))
+        found.append("{}: {} on cell lines, {} on patients ({}{})".format(name, *sides, change, by))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from brightctc.evaluate.claim import SEEN_PARTS
+from brightctc.evaluate.claim import BOTH, SEEN_PARTS
 from brightctc.report.runs import Measured
 from brightctc.report.source import Runs
 
@@ -15,9 +15,10 @@ def known_of(runs: Runs, found: Measured) -> dict[str, str | None]:
     recipe, counts = bundle.about.recipe, first.counts
     units, with_positives = first.holders
     met = f"cells of the {claim.part} part, which it has seen" if claim.part in SEEN_PARTS else "cells it has not seen"
+    images = "bright-field and DAPI" if claim.channel == BOTH else "bright-field"
     whose = "" if claim.unit == "cell" else f" of {units} {claim.unit}s, {with_positives} with positive cells"
     return {
-        "question": f"a network that tells {first.classes.positive} from {first.classes.negative} in bright-field "
+        "question": f"a network that tells {first.classes.positive} from {first.classes.negative} in {images} "
         f"crops of single cells: developed, and evaluated on {met}",
         "model": f"bundle {bundle.about.name}; hashes of bundle and recipe, and the commands, under Provenance",
         "data": _data(runs),

@@ -7,7 +7,7 @@ import polars as pl
 
 from brightctc.baselines import Exam, measured
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import Claim, claim_of, opening_warnings
+from brightctc.evaluate.claim import Claim, claim_of, fed, opening_warnings
 from brightctc.evaluate.evaluation import Evaluation, Resampling, evaluation_of, intervals_of, meaning_of
 from brightctc.metrics import Interval, Intervals, differences
 from brightctc.report.source import Runs
@@ -30,7 +30,7 @@ class Task:
     def of(cls, runs: Runs, part: str) -> "Task":
         """Raises UserError where the part has no labelled cells, or where a bundle has seen some of them."""
         rows, left_out = cells_of(runs.bundles[0].classes, runs.cohort, part)
-        claims = [claim_of(bundle.seen, runs.cohort, rows, part, "bright_field", None) for bundle in runs.bundles]
+        claims = [claim_of(bundle.seen, runs.cohort, rows, part, fed(bundle), None) for bundle in runs.bundles]
         hashes = ",".join(bundle.hash for bundle in runs.bundles)
         left_out += opening_warnings(runs.cohort, part, "report", hashes)
         return cls(part, rows, tuple(claims), left_out)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from brightctc.evaluate.claim import BOTH
 from brightctc.evaluate.groups import EVERYTHING, groups_table
 from brightctc.metrics import Interval
 from brightctc.report.cards import Card, cards
@@ -47,6 +48,7 @@ class RunsPage:
     verdicts: list[Verdict]
     gap: Gap
     split: tuple[str, ...]
+    with_dapi: bool
     parts: Table
     cartridges: Table | None
     single_class: int
@@ -77,6 +79,7 @@ def runs_page(
         verdicts=verdicts(found, explained),
         gap=gap,
         split=split_words(runs.cohort),
+        with_dapi=found.claim.channel == BOTH,
         parts=part_table(runs.cohort),
         cartridges=cartridges,
         single_class=single_class,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from brightctc.evaluate.wording import in_digits
 from brightctc.metrics import Interval
 
 Kind = Literal["text", "id", "number"]
@@ -74,7 +75,7 @@ def _formatted(number: float, form: str) -> str:
     """With the minus sign of typography, which is as wide as a plus."""
     if form == SCORE:
         return scored(number)
-    return format(number, form).replace("-", "−")
+    return in_digits(number, form).replace("-", "−")
 
 
 def order(value: Any) -> str | float:

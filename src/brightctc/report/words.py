@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from brightctc.evaluate.claim import BOTH
 from brightctc.evaluate.evaluation import Evaluation
 from brightctc.metrics import Interval
 from brightctc.metrics.ends import CONSTANT
@@ -34,7 +35,8 @@ def asked(evaluation: Evaluation) -> str:
     }[claim.unit]
     if claim.part in ("train", "validation"):
         whose = f"in cells of the {claim.part} part, which it has seen"
-    return f"Can this network tell {classes.positive} from {classes.negative} by bright field alone, {whose}?"
+    by = "by bright field and DAPI" if claim.channel == BOTH else "by bright field alone"
+    return f"Can this network tell {classes.positive} from {classes.negative} {by}, {whose}?"
 
 
 def verdicts(found: Measured, explained: Explained | None) -> list[Verdict]:

@@ -114,4 +114,4 @@ def _factor(sample: Sample) -> float | None:
     """7.5 mL over the blood that was imaged. Losses of enrichment are not in it: nobody knows them of a sample."""
     known = sample.about["known"]
     blood, fraction = known.get("blood_volume_ml"), known.get("fraction_imaged", 1)
-    return TUBE_ML / (blood * fraction) if blood and fraction else None
+    return TUBE_ML / (blood * fraction) if blood and fraction and fraction <= 1 else None

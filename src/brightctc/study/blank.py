@@ -13,7 +13,7 @@ from brightctc.bundle import Bundle
 from brightctc.cohort import Classes, Cohort
 from brightctc.errors import UserError, plural, typed
 from brightctc.evaluate.cells import labelled, scored_cells
-from brightctc.evaluate.claim import claim_of
+from brightctc.evaluate.claim import claim_of, fed
 from brightctc.metrics.blank import Blank, Detection, blank_of, detection
 from brightctc.metrics.ends import LEVEL
 from brightctc.metrics.linearity import Linearity, linearity
@@ -127,7 +127,7 @@ def blank_study(
         raise _no_blanks(cohort)
     wanted = [*blank["sample_id"], *real["sample_id"]]
     rows = rows.filter(pl.col("sample_id").is_in(wanted) | pl.col("cell_id").is_in(spikes))
-    claims = [claim_of(bundle.seen, cohort, rows, "test", "bright_field", None) for bundle in bundles]
+    claims = [claim_of(bundle.seen, cohort, rows, "test", fed(bundle), None) for bundle in bundles]
     scored = [scored_cells(bundle, cohort, rows, "bright_field", progress) for bundle in bundles]
     called = np.stack([each.called for each in scored])
     counts = _counts(called, rows, blank)

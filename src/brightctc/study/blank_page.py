@@ -1,5 +1,7 @@
 """What the page says of blank samples and of cells spiked into them."""
 
+import math
+
 import polars as pl
 
 from brightctc.errors import plural
@@ -99,7 +101,8 @@ def _curves(study: BlankStudy) -> tuple[Curves, ...]:
 def _detected(study: BlankStudy, few: bool) -> Verdict:
     name, (number, surely) = study.classes.positive, study.detection_limits
     called, least = (min(getattr(run, end) for run in study.detections) for end in ("recall", "recall_low"))
-    recall = f"{100 * called:.0f} % of held-out {name} are called, at least {100 * least:.0f} %"
+    share = min(100 * called, 99.9) if called < 1 else 100.0
+    recall = f"{share:.3g} % of held-out {name} are called, at least {math.floor(1000 * least) / 10:.3g} %"
     if number is None:
         return Verdict("against", f"No number of {name} stands out from a blank sample: {recall}.")
     bound = "no number is sure to" if surely is None else f"{surely:,}"

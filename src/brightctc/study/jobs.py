@@ -13,7 +13,7 @@ from brightctc.baselines import scored_by
 from brightctc.bundle import Bundle
 from brightctc.cohort import Cohort
 from brightctc.evaluate.cells import cells_of, scored_cells
-from brightctc.evaluate.claim import claim_of
+from brightctc.evaluate.claim import claim_of, fed
 from brightctc.recipe import Recipe
 from brightctc.study.plan import Exam
 from brightctc.study.scores import Scoring, has_scores, write_scores
@@ -53,7 +53,7 @@ class Job:
         for exam in left:
             cohort = Cohort.read(self.cohort if exam.cohort is None else exam.cohort)
             rows, left_out = cells_of(bundle.classes, cohort, exam.part)
-            claim = claim_of(bundle.seen, cohort, rows, exam.part, exam.channel, None)
+            claim = claim_of(bundle.seen, cohort, rows, exam.part, fed(bundle, exam.channel), None)
             scoring = partial(_count, report, f"scoring, {exam.words}")
             cells = scored_cells(bundle, cohort, rows, exam.channel, scoring, threads=self.threads)
             warnings = (*left_out, *cells.warnings, *bundle.warnings)

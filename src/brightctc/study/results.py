@@ -47,7 +47,7 @@ def _of_row(place: Place, row: Row) -> Iterator[dict[str, Any]]:
             "exam": row.exam.name,
             "status": "done",
             "part": row.claim.part,
-            "channel": "bright_field and dapi" if row.kind == "unranked" else row.claim.channel,
+            "channel": row.claim.channel,
             **{name: getattr(counts, name) for name in _COUNTS},
             **{name: value if math.isfinite(value) else None for name, value in found.items()},
             "threshold_logit": scoring.threshold.logit,

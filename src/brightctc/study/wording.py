@@ -72,10 +72,10 @@ def beside_simple(rows: Sequence[Row], figure: str) -> Verdict | None:
     told = f"The best simple model, {best.shown}, reaches {NAMES[figure]} "
     told += f"{written(best.figures[figure], form_of(figure))} ({rows[0].exam.words}): "
     if not below:
-        return Verdict("open", f"{told}every row lies above it (not tested).")
+        return Verdict("open", f"{told}every row is better than that (not tested).")
     if len(below) == len(networks):
-        return Verdict("against", f"{told}no row reaches it.")
-    return Verdict("open", f"{told}{', '.join(below)} do not reach it.")
+        return Verdict("against", f"{told}no row is better than that.")
+    return Verdict("open", f"{told}{', '.join(below)} {'are' if len(below) > 1 else 'is'} no better than that.")
 
 
 def _holm(pair: Pair) -> str:

@@ -12,7 +12,7 @@ ASKS = "Which of these recipes tells the classes apart best?"
 
 
 def plan(_cohort: Cohort, options: Options) -> Plan:
-    """A row a recipe, as its file says; each is held against the first."""
+    """A row a recipe, as its file says; each is held against the first that is scored by bright field alone."""
     if len(options.recipes) < 2:
         raise UserError(
             "compare needs two recipes or more", "--recipe", "give each: --recipe default --recipe mine.yaml"
@@ -25,5 +25,5 @@ def plan(_cohort: Cohort, options: Options) -> Plan:
             raise UserError(f"two recipes are called {name!r}", "--recipe", "rename one of the files")
         way = () if recipe.dapi.way != "channel" else ("scored with DAPI: not ranked",)
         variants[name] = Variant(name, f"recipe {name}", recipe, "unranked" if way else "network", marks=way)
-    first, *others = variants
-    return Plan(tuple(variants.values()), tuple((other, first) for other in others if not variants[other].marks))
+    ranked = [name for name, variant in variants.items() if not variant.marks]
+    return Plan(tuple(variants.values()), tuple((other, ranked[0]) for other in ranked[1:]))
